@@ -1,0 +1,232 @@
+"""A policy file's text to a `Policy`, or every mistake in it at once.
+
+Duty: refuse what is not exactly understood: an unknown key, a name that Cognito does not have, a wildcard, a group
+twice, a guard or a promise that this version does not enforce (R-14).
+Prohibition: no I/O; no default that opens anything.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.operations import Operation
+from gateway.policy import POWERFUL_MEMBERS, Limits, Policy, Public, Role, RoleCredentials
+
+GUARDS = frozenset({"rank", "self_lockout", "last_admin", "takeover", "step_up"})
+"""The guards of the policy language. This version enforces none of them: naming one as on refuses to start."""
+
+IDENTITY_OPERATIONS = frozenset({"GetId", "GetCredentialsForIdentity", "GetOpenIdToken"})
+"""The identity pools' operations that may be public; the gateway has no others."""
+
+_ROLE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,512}")
+_MAX_RATE = 1_000_000
+
+
+class PolicyError(ValueError):
+    """The file is refused. `problems` has one line for each mistake."""
+
+    def __init__(self, problems: list[str]) -> None:
+        """All problems of one file."""
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def load(text: str, operations: Mapping[str, Operation]) -> Policy:
+    """Read a policy from TOML `text`; `operations` is what Cognito has, by name.
+
+    Raises:
+        PolicyError: with every mistake in the file.
+
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError([f"not TOML: {error}"]) from None
+    except RecursionError:
+        raise PolicyError(["not TOML: nested too deeply"]) from None
+    reader = _Reader(operations)
+    policy = reader.policy(data)
+    if reader.problems:
+        raise PolicyError(reader.problems)
+    return policy
+
+
+class _Reader:
+    """Walks one file and keeps the mistakes that it finds."""
+
+    def __init__(self, operations: Mapping[str, Operation]) -> None:
+        self.operations = operations
+        self.problems: list[str] = []
+        self.warnings: list[str] = []
+
+    def policy(self, data: Mapping[str, Any]) -> Policy:
+        self.known("", data, {"roles", "guards", "public"})
+        tables = self.table("roles", data.get("roles", {}))
+        roles = tuple(self.role(name, self.table(f"roles.{name}", value)) for name, value in tables.items())
+        if not roles:
+            self.warnings.append("the policy has no roles: every signed operation is refused")
+        self.guards(self.table("guards", data.get("guards", {})))
+        public = self.public(self.table("public", data.get("public", {})))
+        if self.problems:
+            return Policy((), Public(), {})
+        return Policy(roles, public, self.operations, tuple(self.warnings))
+
+    def role(self, name: str, table: Mapping[str, Any]) -> Role:
+        at = f"roles.{name}"
+        if not _ROLE_NAME.fullmatch(name):
+            self.problem(at, "a role's name is 1 to 64 letters, digits, '_' or '-'")
+        fields = {
+            "groups",
+            "scopes",
+            "allow",
+            "explain",
+            "peers",
+            "fresh",
+            "precedence",
+            "rate_per_minute",
+            "limits",
+            "aws",
+        }
+        self.known(at, table, fields)
+        groups = self.names(f"{at}.groups", table.get("groups", []))
+        scopes = self.names(f"{at}.scopes", table.get("scopes", []))
+        if not groups and not scopes:
+            self.problem(at, "needs groups (people) or scopes (machines): without them the role is nobody's")
+        if self.flag(f"{at}.fresh", table.get("fresh", False)):
+            self.problem(f"{at}.fresh", "this version does not read groups live; remove it")
+        precedence = table.get("precedence")
+        if precedence is not None:
+            precedence = self.number(f"{at}.precedence", precedence, 0, 2**31 - 1)
+        return Role(
+            name=name,
+            groups=groups,
+            scopes=scopes,
+            allow=self.signed(f"{at}.allow", table.get("allow", [])),
+            explain=self.flag(f"{at}.explain", table.get("explain", False)),
+            peers=self.flag(f"{at}.peers", table.get("peers", False)),
+            precedence=precedence,
+            rate_per_minute=self.number(f"{at}.rate_per_minute", table.get("rate_per_minute", 600), 1, _MAX_RATE),
+            limits=self.limits(f"{at}.limits", self.table(f"{at}.limits", table.get("limits", {}))),
+            aws=self.aws(f"{at}.aws", table.get("aws")),
+        )
+
+    def limits(self, at: str, table: Mapping[str, Any]) -> Limits:
+        self.known(at, table, {"attributes", "readable", "groups", "client_metadata", "members", "federated_password"})
+        members = self.names_or_any(f"{at}.members", table.get("members", []), every=POWERFUL_MEMBERS)
+        for member in sorted(members - POWERFUL_MEMBERS):
+            self.problem(f"{at}.members", f"{member!r} is not one of {', '.join(sorted(POWERFUL_MEMBERS))}")
+        return Limits(
+            attributes=self.names_or_any(f"{at}.attributes", table.get("attributes", [])),
+            readable=self.names_or_any(f"{at}.readable", table.get("readable", "any")),
+            groups=self.names_or_any(f"{at}.groups", table.get("groups", [])),
+            client_metadata=self.names_or_any(f"{at}.client_metadata", table.get("client_metadata", [])),
+            members=members,
+            federated_password=self.flag(f"{at}.federated_password", table.get("federated_password", False)),
+        )
+
+    def aws(self, at: str, value: Any) -> RoleCredentials | None:  # noqa: ANN401 - any TOML
+        if value is None:
+            return None
+        table = self.table(at, value)
+        self.known(at, table, {"role_arn", "max_seconds"})
+        arn = table.get("role_arn")
+        if not isinstance(arn, str) or not _ROLE_ARN.fullmatch(arn):
+            self.problem(f"{at}.role_arn", "needs the ARN of an IAM role, arn:aws:iam::123456789012:role/NAME")
+            arn = ""
+        self.warnings.append(f"{at}: this version does not serve AWS credentials for users")
+        return RoleCredentials(arn, self.number(f"{at}.max_seconds", table.get("max_seconds", 3600), 900, 43200))
+
+    def guards(self, table: Mapping[str, Any]) -> None:
+        self.known("guards", table, GUARDS)
+        for name in sorted(GUARDS & table.keys()):
+            if table[name] is False or table[name] == {}:
+                self.warnings.append(f"guards.{name} is off")
+            else:
+                self.problem(
+                    f"guards.{name}", "this version does not enforce this guard; remove it, or set it to false"
+                )
+
+    def public(self, table: Mapping[str, Any]) -> Public:
+        self.known("public", table, {"allow", "rate_per_minute_per_ip", "rate_per_minute_per_user"})
+        allow = self.names("public.allow", table.get("allow", []))
+        for name in sorted(allow):
+            operation = self.operation("public.allow", name)
+            if operation is None:
+                continue
+            if operation.signed:
+                self.problem("public.allow", f"{name} is signed with the gateway's keys: it belongs to a role's allow")
+            elif operation.service != "cognito-idp" and name not in IDENTITY_OPERATIONS:
+                self.problem("public.allow", f"{name} of identity pools is not served")
+        ip, user = "rate_per_minute_per_ip", "rate_per_minute_per_user"
+        return Public(
+            allow,
+            self.number(f"public.{ip}", table.get(ip, 60), 1, _MAX_RATE),
+            self.number(f"public.{user}", table.get(user, 10), 1, _MAX_RATE),
+        )
+
+    def signed(self, at: str, value: Any) -> frozenset[str]:  # noqa: ANN401 - any TOML
+        allow = self.names(at, value)
+        for name in sorted(allow):
+            operation = self.operation(at, name)
+            if operation is None:
+                continue
+            if not operation.signed:
+                self.problem(at, f"{name} is unsigned at Cognito: it belongs to [public] allow")
+            elif not operation.takes_pool or operation.service != "cognito-idp":
+                self.problem(at, f"{name} names no user pool, so it cannot be kept to one: it cannot be allowed")
+        return allow
+
+    def operation(self, at: str, name: str) -> Operation | None:
+        operation = self.operations.get(name)
+        if operation is None:
+            near = difflib.get_close_matches(name, self.operations, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            wildcard = " (exact names only, no wildcards)" if "*" in name else ""
+            self.problem(at, f"{name!r} is not an operation of Cognito{wildcard}{hint}")
+        return operation
+
+    def names_or_any(self, at: str, value: Any, every: frozenset[str] | None = None) -> frozenset[str]:  # noqa: ANN401
+        if value == "any":
+            return every or frozenset({"any"})
+        return self.names(at, value, also='or "any"')
+
+    def names(self, at: str, value: Any, also: str = "") -> frozenset[str]:  # noqa: ANN401 - any TOML
+        if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+            self.problem(at, f"needs a list of names {also}".rstrip())
+            return frozenset()
+        for twice in sorted({item for item in value if value.count(item) > 1}):
+            self.problem(at, f"{twice!r} is named twice")
+        for item in value:
+            if item != item.strip() or not item.isprintable():
+                self.problem(at, f"{item!r} has white space around it or characters that do not print")
+        return frozenset(value)
+
+    def flag(self, at: str, value: Any) -> bool:  # noqa: ANN401 - any TOML
+        if not isinstance(value, bool):
+            self.problem(at, "needs true or false")
+            return False
+        return value
+
+    def number(self, at: str, value: Any, least: int, most: int) -> int:  # noqa: ANN401 - any TOML
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            self.problem(at, f"needs a whole number from {least} to {most}")
+            return least
+        return value
+
+    def table(self, at: str, value: Any) -> Mapping[str, Any]:  # noqa: ANN401 - any TOML
+        if not isinstance(value, dict):
+            self.problem(at, "needs a table")
+            return {}
+        return value
+
+    def known(self, at: str, table: Mapping[str, Any], names: set[str] | frozenset[str]) -> None:
+        for name in sorted(table.keys() - names):
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(names))}"
+            self.problem(f"{at}.{name}".lstrip("."), f"is not known{hint}")
+
+    def problem(self, at: str, text: str) -> None:
+        self.problems.append(f"{at}: {text}")

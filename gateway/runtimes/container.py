@@ -1,0 +1,152 @@
+"""The container's runtime: finds the settings, makes the transports and the sink, calls assemble.
+
+Duty: everything that the core is handed: clocks, randomness, environment, sockets, files.
+Prohibition: no decision about a caller is made here.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import pathlib
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+import dotenv
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.assembly import Assembled, Parts, assemble, read_policy
+from gateway.audit import Trail
+from gateway.keys import fetch_by
+from gateway.policy import Policy
+from gateway.runtimes import audit_sinks, rs256_openssl
+from gateway.runtimes.httpx_transport import HttpxTransport
+from gateway.runtimes.pool import Pool
+from gateway.settings import Settings, load
+from gateway.store import MemoryStore
+
+WORKER = "GATEWAY_WORKER"
+"""The number of this worker, 1 to N, set by the server for each of several."""
+
+WORKERS = "GATEWAY_WORKERS"
+"""How many workers there are, set by `gateway serve` for them."""
+
+
+def environment(env_file: pathlib.Path | None = None) -> dict[str, str]:
+    """The process's environment over the `.env` file in the working folder, if there is one."""
+    path = env_file if env_file is not None else pathlib.Path(".env")
+    found = (
+        {name: value for name, value in dotenv.dotenv_values(path).items() if value is not None}
+        if path.is_file()
+        else {}
+    )
+    return {**found, **os.environ}
+
+
+def read_settings(values: Mapping[str, str]) -> tuple[Settings, Policy]:
+    """The settings and the policy of one process.
+
+    Raises:
+        SettingsError: with every problem of the settings.
+        PolicyError: with every problem of the policy.
+
+    """
+    settings = load(values.get, lambda path: pathlib.Path(path).read_text(encoding="utf-8"), names=values)
+    return settings, read_policy(settings.policy_text)
+
+
+def policy_text(source: str | None) -> str | None:
+    """The text of the policy file at `source`; None stands for the built-in one.
+
+    Raises:
+        OSError: it cannot be read.
+
+    """
+    return None if source is None else pathlib.Path(source).read_text(encoding="utf-8")
+
+
+def log(line: str) -> None:
+    """One line for the operator, on standard error: standard output is the audit's."""
+    with contextlib.suppress(OSError):  # a closed standard error must not end a request
+        sys.stderr.write(f"gateway: {line}\n")
+        sys.stderr.flush()
+
+
+def new_ids() -> Callable[[], str]:
+    """Request ids: 16 random hexadecimal digits of this process and a count, never two alike."""
+    prefix, count = secrets.token_hex(8), itertools.count(1)
+    return lambda: f"{prefix}{next(count):08x}"
+
+
+class Container:
+    """The ASGI application of one process, with what it opens and closes."""
+
+    def __init__(self, settings: Settings, policy: Policy, *, workers: int = 1) -> None:
+        """Open the audit's sink; everything else is opened when the server starts.
+
+        Raises:
+            OSError: the audit's file cannot be used.
+
+        """
+        self._settings = settings
+        self._policy = policy
+        self._sink, head = audit_sinks.opened(settings.audit, workers=workers, log=log)
+        self._trail = Trail(
+            self._sink,
+            chain=head.chain,
+            seq=head.seq,
+            previous=head.previous,
+            now=time.time,
+            required=settings.audit_required,
+            log=log,
+        )
+        self._transport = Pool(connect_timeout_seconds=settings.connect_timeout_seconds)
+        self._rare = HttpxTransport(connect_timeout_seconds=settings.connect_timeout_seconds)
+        self._assembled: Assembled = assemble(
+            settings,
+            policy,
+            Parts(
+                transport=self._transport,
+                rare_transport=self._rare,
+                fetch=fetch_by(self._rare),
+                make_key=rs256_openssl.make_key,
+                trail=self._trail,
+                store=MemoryStore(),
+                now=time.time,
+                monotonic=time.monotonic,
+                new_id=new_ids(),
+                log=log,
+            ),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry: the lifespan is the container's, everything else the application's."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._assembled.app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        warming = asyncio.create_task(self._assembled.keys.warm(self._settings.issuers[0]))
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        warming.cancel()
+        await self._transport.close()
+        await self._rare.close()
+        self._trail.settle()
+        head = self._trail.head
+        self._sink.close()
+        log(f"stopped; the audit's chain {head.chain} has {head.seq} lines, the last one's SHA-256 is {head.previous}")
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def application() -> ASGIApp:
+    """What each worker of `gateway serve` runs: settings from the environment, the worker's number from the server."""
+    values = environment()
+    values.pop(WORKER, None)
+    workers = int(values.pop(WORKERS, "1"))
+    settings, policy = read_settings(values)
+    return Container(settings, policy, workers=workers)

@@ -1,0 +1,367 @@
+"""The audit's file: whole lines or none, one chain across crashes, full disks and rotation."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from gateway.audit import GENESIS, Trail
+from gateway.runtimes.audit_file import FileSink, SinkError, for_worker
+from tests.audit.oracle import ENTRY, verified
+
+
+@pytest.fixture
+def path(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Where the audit goes."""
+    return tmp_path / "audit.jsonl"
+
+
+def trail_on(sink: FileSink) -> Trail:
+    """A trail that goes on where the file stands."""
+    seq, previous = (0, GENESIS) if sink.head is None else (sink.head.seq, sink.head.previous)
+    chain = "chain-1" if sink.head is None else sink.head.chain
+    return Trail(sink, chain=chain, seq=seq, previous=previous, now=time.time, required=True, log=lambda _: None)
+
+
+@contextlib.contextmanager
+def opened(path: pathlib.Path, **options: Any) -> Iterator[tuple[FileSink, Trail]]:
+    """One run of a gateway on `path`."""
+    sink = FileSink.open(str(path), log=options.pop("log", lambda _: None), **options)
+    try:
+        yield sink, trail_on(sink)
+    finally:
+        sink.close()
+
+
+def lines(path: pathlib.Path) -> list[bytes]:
+    """The file's lines."""
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def record(trail: Trail, count: int = 1) -> None:
+    """Write some lines, all of which must be taken."""
+    assert all(trail.try_record(ENTRY) for _ in range(count))
+
+
+@contextlib.contextmanager
+def no_file_larger_than(size_bytes: int) -> Iterator[None]:
+    """A disk that is full when a file reaches `size_bytes`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.seconds
+
+
+def test_a_new_file_is_the_gateways_alone(path: pathlib.Path) -> None:
+    """Nobody else on the machine reads the audit of a fresh gateway."""
+    with opened(path) as (sink, trail):
+        assert sink.head is None
+        assert sink.ready()
+        record(trail)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(verified(lines(path))) == 1
+
+
+def test_a_restart_continues_the_chain(path: pathlib.Path) -> None:
+    """Three runs of the gateway, however long they take, leave one chain without a gap."""
+    clock = Clock()
+    for _ in range(3):
+        with opened(path, monotonic=clock) as (_, trail):
+            for _ in range(4):
+                record(trail)
+                clock.seconds += 0.7
+    assert len(verified(lines(path))) == 12
+
+
+def test_the_end_of_a_long_file_is_found_from_the_end(path: pathlib.Path) -> None:
+    """A file of any size opens at once: only its end is read, and has to make sense."""
+    with opened(path) as (_, trail):
+        record(trail, 3)
+    whole = path.read_bytes()
+    with path.open("wb") as sparse:
+        sparse.truncate(8 * 1024**3)
+        sparse.seek(0, os.SEEK_END)
+        sparse.write(b"\n" + whole)
+    with opened(path) as (sink, _):
+        assert sink.head is not None
+        assert sink.head.seq == 3
+
+
+def test_a_half_line_is_moved_aside(path: pathlib.Path) -> None:
+    """What a crash left of a line is kept in PATH.partial, and the chain goes on after the last whole line."""
+    for half in (b'{"time":"2026', b"\x00\x00\x00"):
+        with opened(path) as (_, trail):
+            record(trail, 2)
+        with path.open("ab") as crashed:
+            crashed.write(half)
+    with opened(path) as (_, trail):
+        record(trail)
+    partial = path.with_name("audit.jsonl.partial")
+    assert partial.read_bytes() == b'{"time":"2026\n\x00\x00\x00\n'
+    assert partial.stat().st_mode & 0o777 == 0o600
+    assert len(verified(lines(path))) == 5
+
+
+def test_half_of_the_very_first_line_is_moved_aside(path: pathlib.Path) -> None:
+    """A crash during the first line leaves a chain that starts at 0."""
+    path.write_bytes(b'{"time":"2026-11-21T0')
+    with opened(path) as (sink, trail):
+        assert sink.head is None
+        record(trail)
+    assert len(verified(lines(path))) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Nov 21 sshd: started\n",
+        b"a pdf, perhaps",
+        b'{"seq":1}\n',
+        b'{"time":"2026"}\n\n',
+        b"{" * 300_000,
+        b'{"time":"' * 40_000,
+        b"x" * 300_000 + b"\n",
+    ],
+    ids=["log", "half", "json", "empty line", "no line", "endless half", "endless line"],
+)
+def test_somebody_elses_file_is_left_alone(path: pathlib.Path, content: bytes) -> None:
+    """A wrong path in the settings ruins no other file: the gateway does not start, and nothing was changed (R-14)."""
+    path.write_bytes(content)
+    with pytest.raises(SinkError, match="does not end with an audit line"):
+        FileSink.open(str(path), log=print)
+    assert path.read_bytes() == content
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_half_line_that_cannot_be_moved_stays(path: pathlib.Path) -> None:
+    """Nothing of a crash's trace is lost when there is no room to put it aside."""
+    with opened(path) as (_, trail):
+        record(trail)
+    before = path.read_bytes() + b"half"
+    path.write_bytes(before)
+    path.with_name("audit.jsonl.partial").mkdir()
+    with pytest.raises(SinkError, match="cannot be moved"):
+        FileSink.open(str(path), log=print)
+    assert path.read_bytes() == before
+
+
+def test_two_gateways_cannot_share_a_file(path: pathlib.Path) -> None:
+    """A second process on the same file is told so at start, instead of tearing the chain; afterwards it may."""
+    with opened(path), pytest.raises(SinkError, match="another process"):
+        FileSink.open(str(path), log=print)
+    with opened(path) as (_, trail):
+        record(trail)
+
+
+def test_several_workers_take_a_file_each(path: pathlib.Path) -> None:
+    """Each worker has a chain of its own; one that starts anew goes on with its predecessor's; too many are refused."""
+    first = FileSink.claim(str(path), 2, log=print)
+    second = FileSink.claim(str(path), 2, log=print)
+    with pytest.raises(SinkError, match=r"audit\.2\.jsonl"):
+        FileSink.claim(str(path), 2, log=print)
+    record(trail_on(first), 3)
+    record(trail_on(second))
+    first.close()
+    again = FileSink.claim(str(path), 2, log=print)
+    assert again.head is not None
+    assert again.head.seq == 3
+    again.close()
+    second.close()
+    assert sorted(file.name for file in path.parent.iterdir()) == ["audit.1.jsonl", "audit.2.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("path", "number", "workers", "expected"),
+    [
+        ("/var/log/audit.jsonl", 1, 1, "/var/log/audit.jsonl"),
+        ("/var/log/audit.jsonl", 1, 2, "/var/log/audit.1.jsonl"),
+        ("/var/log.d/audit", 3, 4, "/var/log.d/audit.3"),
+        ("audit.2026.jsonl", 12, 12, "audit.2026.12.jsonl"),
+    ],
+)
+def test_a_workers_number_stands_before_the_suffix(path: str, number: int, workers: int, expected: str) -> None:
+    """The files of several workers stand side by side under the name that was set."""
+    assert for_worker(path, number, workers) == expected
+
+
+def test_a_missing_folder_is_named(path: pathlib.Path) -> None:
+    """An operator reads what to do, not an errno."""
+    with pytest.raises(SinkError, match=r"the folder of .*/logs/audit.jsonl does not exist"):
+        FileSink.open(str(path.parent / "logs" / "audit.jsonl"), log=print)
+
+
+def test_what_is_no_file_is_refused(path: pathlib.Path) -> None:
+    """A folder or a named pipe in the file's place is an error at start, not a hang."""
+    with pytest.raises(SinkError, match="cannot be opened"):
+        FileSink.open(str(path.parent), log=print)
+    os.mkfifo(path)
+    with pytest.raises(SinkError, match="not a regular file"):
+        FileSink.open(str(path), log=print)
+
+
+def test_a_file_that_cannot_be_locked_is_refused(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file system has no locks, two writers could not be told apart."""
+
+    def no_locks(_fd: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(SinkError, match="cannot be locked: No locks available"):
+        FileSink.open(str(path), log=print)
+
+
+def test_a_full_disk_leaves_nothing_of_a_line(path: pathlib.Path) -> None:
+    """A full disk refuses calls; when there is room again the chain goes on without a gap (FAULT-39)."""
+    with opened(path) as (_, trail):
+        record(trail, 3)
+        before = path.read_bytes()
+        for room in (100, 0):
+            with no_file_larger_than(len(before) + room):
+                assert not trail.try_record(ENTRY)
+                assert path.read_bytes() == before
+                assert trail.problem is not None
+        record(trail, 2)
+    assert len(verified(lines(path))) == 5
+
+
+def test_a_part_of_a_line_is_taken_away_before_the_next(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk so sick that it cannot even cut a file gets no further line until it can."""
+    with opened(path) as (_, trail):
+        record(trail)
+        cut = os.ftruncate
+        with monkeypatch.context() as sick, no_file_larger_than(path.stat().st_size + 10):
+            sick.setattr(os, "ftruncate", _sick)
+            assert not trail.try_record(ENTRY)
+            assert not trail.try_record(ENTRY)
+        assert os.ftruncate is cut
+        assert not path.read_bytes().endswith(b"\n")
+        record(trail, 2)
+    assert len(verified(lines(path))) == 3
+
+
+def _sick(_fd: int, _size: int) -> None:
+    raise OSError(errno.EIO, "Input/output error")
+
+
+def rename(path: pathlib.Path) -> None:
+    """Rotate as logrotate does by default."""
+    path.rename(path.with_name("audit.jsonl.1"))
+
+
+def rename_and_create(path: pathlib.Path) -> None:
+    """Rotate as logrotate does with `create`."""
+    rename(path)
+    path.touch()
+
+
+@pytest.mark.parametrize("rotate", [rename, rename_and_create])
+def test_the_chain_goes_on_in_the_file_after_a_rotation(
+    path: pathlib.Path, rotate: Callable[[pathlib.Path], None]
+) -> None:
+    """Moving the file away loses no line: within a second the next ones go to a new file and name those before."""
+    clock, log = Clock(), list[str]()
+    with opened(path, monotonic=clock, log=log.append) as (_, trail):
+        record(trail, 3)
+        rotate(path)
+        record(trail)
+        clock.seconds += 1.0
+        record(trail, 2)
+        with pytest.raises(SinkError, match="another process"):
+            FileSink.open(str(path), log=print)
+    old = path.with_name("audit.jsonl.1")
+    assert len(verified(lines(old) + lines(path))) == 6
+    assert len(lines(path)) == 2
+    assert len(log) == 1
+    assert "moved away" in log[0]
+
+
+def test_a_removed_file_is_made_anew_and_the_gap_shows(path: pathlib.Path) -> None:
+    """Who deletes the audit stops neither the gateway nor the chain: the new file starts in its middle."""
+    clock = Clock()
+    with opened(path, monotonic=clock) as (_, trail):
+        record(trail, 3)
+        head = trail.head
+        path.unlink()
+        clock.seconds += 1.0
+        record(trail)
+    assert len(verified(lines(path), seq=3, previous=head.previous)) == 1
+
+
+def test_a_file_with_content_in_our_files_place_stops_calls(path: pathlib.Path) -> None:
+    """Who swaps the file for another gets no action at all until that one is gone (R-18)."""
+    clock = Clock()
+    with opened(path, monotonic=clock) as (_, trail):
+        record(trail, 2)
+        rename(path)
+        path.write_bytes(b"forged\n")
+        clock.seconds += 1.0
+        for _ in range(2):
+            assert not trail.try_record(ENTRY)
+        assert "was replaced" in str(trail.problem)
+        path.unlink()
+        record(trail)
+    assert len(lines(path)) == 1
+
+
+def test_half_a_line_does_not_follow_to_the_new_file(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sick disk's file may be moved away: the new one starts with a whole line."""
+    clock = Clock()
+    with opened(path, monotonic=clock) as (_, trail):
+        record(trail)
+        with monkeypatch.context() as sick, no_file_larger_than(path.stat().st_size + 10):
+            sick.setattr(os, "ftruncate", _sick)
+            assert not trail.try_record(ENTRY)
+        rename(path)
+        clock.seconds += 1.0
+        record(trail, 2)
+    assert len(verified(lines(path.with_name("audit.jsonl.1")) + lines(path))) == 3
+
+
+WRITER = """
+import sys
+from gateway.runtimes.audit_file import FileSink
+from tests.audit.oracle import ENTRY
+from tests.runtimes.test_audit_file import trail_on
+trail = trail_on(FileSink.open(sys.argv[1], log=print))
+while True:
+    trail.try_record(ENTRY)
+"""
+
+
+def test_kill_9_leaves_a_chain_that_verifies(path: pathlib.Path) -> None:
+    """Killed in the middle of writing, twice, the gateway leaves every whole line and goes on after them (FAULT-43)."""
+    root = pathlib.Path(__file__).parents[2]
+    for kilobytes in (100, 200):
+        with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], cwd=root) as writer:
+            try:
+                while not path.exists() or path.stat().st_size < kilobytes * 1024:
+                    assert writer.poll() is None
+                    time.sleep(0.01)
+            finally:
+                writer.send_signal(signal.SIGKILL)
+    with opened(path) as (sink, trail):
+        record(trail)
+        assert sink.head is not None
+    assert len(verified(lines(path))) == sink.head.seq + 1 > 200
