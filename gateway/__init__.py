@@ -1,0 +1,1 @@
+"""An edge gateway for Amazon Cognito."""

@@ -32,6 +32,11 @@ _MOST_SKEW_SECONDS = 24 * 3600.0
 class Credentials(Protocol):
     """Where the pair that signs comes from."""
 
+    @property
+    def last_failure(self) -> str | None:
+        """Why there are no keys, a slug for the operator; None where nothing failed."""
+        ...  # pragma: no cover - a port
+
     async def current(self, now: float) -> KeyPair:
         """Give the pair to sign with at `now` (epoch seconds). Raises `Unavailable` when there is none that lives."""
         ...  # pragma: no cover - a port
@@ -54,11 +59,12 @@ class Sign(Protocol):
 class StaticCredentials:
     """One pair, for as long as it lives."""
 
-    __slots__ = ("_pair",)
+    __slots__ = ("_pair", "last_failure")
 
     def __init__(self, pair: KeyPair) -> None:
         """Take the pair; it may have an end, and then nothing takes its place."""
         self._pair = pair
+        self.last_failure: str | None = None
 
     async def current(self, now: float) -> KeyPair:
         """Give the pair.
@@ -80,12 +86,13 @@ class PairOfCredentials:
     Signs with one until AWS refuses it, then with the other until that is refused.
     """
 
-    __slots__ = ("_active", "_spare")
+    __slots__ = ("_active", "_spare", "last_failure")
 
     def __init__(self, current: KeyPair, following: KeyPair) -> None:
         """Sign with `current` first; `following` is the setting's `next`."""
         self._active = current
         self._spare = following
+        self.last_failure: str | None = None
 
     async def current(self, now: float) -> KeyPair:
         """Give the pair that signs now.

@@ -112,8 +112,9 @@ class Door:
     async def _keys(self) -> KeyPair:
         try:
             return await self._credentials.current(self._now() + self.offset_seconds)
-        except UpstreamError as error:
-            raise Unavailable("credentials") from error
+        except Unavailable:
+            self._log(f"no keys to sign with: {self._credentials.last_failure}")
+            raise
 
     async def _other_identity(self, answer: Answer, name: str, keys: KeyPair) -> KeyPair | None:
         """A corrected clock, or the other pair of keys, for one more signature; None when there is neither."""

@@ -35,7 +35,6 @@ class GatewayError(Exception):
         """`reason` is a slug for the audit; `message` replaces the class's public text (names only, never values)."""
         super().__init__(reason)
         self.reason = reason
-        self.audited = False  # its line is written
         self.audit_complete = True  # False: an outcome could not be written
         self.retry_after_seconds = retry_after_seconds
         if message is not None:

@@ -30,26 +30,7 @@ FETCH_TIMEOUT_SECONDS: Final = 3.0
 _BACKOFF_SECONDS: Final = (2.0, 3.0, 4.0, 5.0)
 # moto and cognito-local sign with private keys that everyone can download.
 _PUBLISHED_KIDS: Final = frozenset({"dummy", "CognitoLocal"})
-_POOL_ID: Final = re.compile(r"(?P<region>[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2})_[0-9A-Za-z]{1,40}")
 _MAX_AGE: Final = re.compile(r"max-age=([0-9]{1,12})", re.ASCII)
-
-
-def issuers_of(pool_id: str) -> tuple[str, str]:
-    """Give the two issuers that a user pool's tokens may name; the second is used by pools that switched to it.
-
-    Raises: ValueError where `pool_id` is not a pool's id: it becomes part of a URL that is fetched and believed.
-    """
-    match = _POOL_ID.fullmatch(pool_id)
-    if match is None:
-        raise ValueError("not a user pool id")
-    region = match["region"]
-    suffix = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}.get(region.partition("-")[0], "amazonaws.com")
-    return f"https://cognito-idp.{region}.{suffix}/{pool_id}", f"https://issuer-cognito-idp.{region}.{suffix}/{pool_id}"
-
-
-def jwks_url(issuer: str) -> str:
-    """Give the address of an issuer's key set."""
-    return f"{issuer.removesuffix('/')}/.well-known/jwks.json"
 
 
 def locate(url: str) -> tuple[Origin, str]:
@@ -221,7 +202,7 @@ class KeyRing:
         now = self._monotonic()
         for held in self._held.values():
             if held.keys and now >= held.dies_at:
-                held.jwks, held.keys, held.failed = {}, {}, True
+                held.jwks, held.keys = {}, {}
                 self._generation += 1
                 self._log(f"keys: {held.issuer}: dropped, not fetched for a day")
             elif held.keys and now >= held.refresh_at:

@@ -8,6 +8,7 @@ Prohibition: no HTTP, no clock of its own, no runtime. A stranger gets none of o
 the policy has allowed the operation. What was judged is what is sent.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -63,6 +64,17 @@ class _Call:
     role: str | None = None
     target: Target | None = None
     grant: Grant | None = None
+    written: Phase | None = None  # the last line of it that was accepted
+
+
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """How a call ended: what an outcome, or a refusal, adds to the line."""
+
+    status: int | None = None
+    error: str | None = None
+    duration_ms: float | None = None
+    upstream_request_id: str | None = None
 
 
 class Pipeline:
@@ -121,17 +133,21 @@ class Pipeline:
         except GatewayError as error:
             if ask.dry_run and isinstance(error, Denied):
                 return await self._explained(call, error)
-            await self._refused(call, error)
+            await self._failed(call, error)
+            raise
+        except asyncio.CancelledError:
+            if call.written == "intent":  # the deed may be done: say so, without waiting
+                self._trail.try_record(self._entry(call, "outcome", fate=_Fate(error="cancelled")))
             raise
         except Exception as error:
             self._log(f"defect in request {ask.id}: {type(error).__name__} at {_place(error)}")
             failure = InternalError(f"defect:{type(error).__name__}")
-            await self._refused(call, failure)
+            await self._failed(call, failure)
             raise failure from error
 
     async def refuse(self, ask: Ask, error: GatewayError) -> None:
         """Write down a refusal that was made before the call could be understood (two tokens, two targets)."""
-        await self._refused(_Call(ask, self._monotonic()), error)
+        await self._failed(_Call(ask, self._monotonic()), error)
 
     async def _decide(self, call: _Call) -> dict[str, Any]:
         ask = call.ask
@@ -176,7 +192,7 @@ class Pipeline:
         return public.add_secret(operation.name, body, self._pool.client_secrets)
 
     async def _logins(self, body: Mapping[str, Any]) -> Caller:
-        """The caller behind `Logins`: this pool's token and no other, so that the gateway is no relay for other pools."""
+        """The caller behind `Logins`: this pool's token and no other, or the gateway would be a relay for others."""
         logins = body.get("Logins")
         if not isinstance(logins, dict) or set(logins) != {self._pool.provider}:
             raise TokenError("logins")
@@ -188,29 +204,16 @@ class Pipeline:
             raise InternalError("no-operation")
         if call.ask.dry_run:
             return await self._explained(call, None)
-        mutates = operation.mutates
-        entry = self._entry(call, "intent" if mutates else "decision")
+        phase: Phase = "intent" if operation.mutates else "decision"
+        entry = self._entry(call, phase)
         if not self._trail.try_record(entry):
             await self._trail.record(entry)
-        if not mutates:
-            return seen(call.grant, await self._send(call, operation, body))
-        try:
-            reply = await self._send(call, operation, body)
-        except GatewayError as error:
-            complete = await self._outcome(call, int(error.status), error.reason, None)
-            error.audit_complete = complete
-            error.audited = True
-            raise
-        complete = await self._outcome(call, reply.status, reply.type, reply.upstream_request_id)
-        return seen(call.grant, reply if complete else replace(reply, audit_complete=False))
-
-    async def _send(self, call: _Call, operation: Operation, body: dict[str, Any]) -> Reply:
+        call.written = phase
         actor = call.caller.sub if call.caller is not None else None
-        try:
-            return await self._door.carry(operation, dump(body), actor=actor)
-        except GatewayError as error:
-            error.audited = not operation.mutates  # a read has one line, and that is written
-            raise
+        reply = await self._door.carry(operation, dump(body), actor=actor)
+        if operation.mutates and not await self._outcome(call, reply.status, reply.type, reply.upstream_request_id):
+            reply = replace(reply, audit_complete=False)
+        return seen(call.grant, reply)
 
     def _find(self, target: bytes) -> Operation:
         operation = self._catalogue.by_target.get(target)
@@ -237,25 +240,26 @@ class Pipeline:
             told |= {"role": call.role, "reason": kind or None, "field": detail or None}
         return Reply(200, json.dumps(told).encode())
 
-    async def _refused(self, call: _Call, error: GatewayError) -> None:
-        """Write the refusal down. When that cannot be done, "unavailable" is all that the caller learns."""
-        if not error.audited and error.reason != "audit":
+    async def _failed(self, call: _Call, error: GatewayError) -> None:
+        """Write down how it ended, once: the outcome of an intent, or a refusal. A read has its one line already.
+
+        When a refusal cannot be written, "unavailable" is all that the caller learns.
+        """
+        if call.written == "intent":
+            error.audit_complete = await self._outcome(call, int(error.status), error.reason, None)
+        elif call.written is None and error.reason != "audit":
             await self._trail.record(self._entry(call, "decision", error=error))
 
     async def _outcome(self, call: _Call, status: int, error: str | None, upstream_request_id: str | None) -> bool:
-        duration_ms = (self._monotonic() - call.started) * 1000
-        entry = self._entry(call, "outcome", status=status, duration_ms=duration_ms)
-        return await self._trail.outcome(replace(entry, error=error, upstream_request_id=upstream_request_id))
+        call.written = "outcome"
+        fate = _Fate(status, error, (self._monotonic() - call.started) * 1000, upstream_request_id)
+        return await self._trail.outcome(self._entry(call, "outcome", fate=fate))
 
     def _entry(
-        self,
-        call: _Call,
-        phase: Phase,
-        *,
-        error: GatewayError | None = None,
-        status: int | None = None,
-        duration_ms: float | None = None,
+        self, call: _Call, phase: Phase, *, error: GatewayError | None = None, fate: _Fate | None = None
     ) -> Entry:
+        if fate is None:
+            fate = _Fate() if error is None else _Fate(int(error.status), error.type)
         return Entry(
             id=call.ask.id,
             phase=phase,
@@ -266,10 +270,10 @@ class Pipeline:
             allowed=error is None,
             role=call.role,
             reason=error.reason if error is not None else None,
-            status=int(error.status) if error is not None else status,
-            error=error.type if error is not None else None,
-            duration_ms=duration_ms,
-            upstream_request_id=None,
+            status=fate.status,
+            error=fate.error,
+            duration_ms=fate.duration_ms,
+            upstream_request_id=fate.upstream_request_id,
             dry_run=call.ask.dry_run,
         )
 

@@ -48,8 +48,8 @@ def assumed_role(body: bytes) -> tuple[str, str, str, float]:
         raise UpstreamError("sts-malformed")
     return (
         _only(text, "AccessKeyId", r"[A-Za-z0-9_]{16,128}"),
-        _only(text, "SecretAccessKey", r"[A-Za-z0-9/+=]{16,256}"),
-        _only(text, "SessionToken", r"[A-Za-z0-9/+=_-]{16,8192}"),
+        _only(text, "SecretAccessKey", r"[!-%'-;=?-~]{16,256}"),
+        _only(text, "SessionToken", r"[!-%'-;=?-~]{16,8192}"),
         expiration.timestamp(),
     )
 

@@ -185,7 +185,7 @@ class Verifier:
             sub=sub,
             username=sub if username == sub else username,
             groups=self._share(() if is_machine else groups),
-            scopes=self._share(frozenset(scope.split()) if use == "access" else frozenset()),
+            scopes=self._share(frozenset(scope.split(" ")) - {""} if use == "access" else frozenset()),
             client_id=client_id,
             token_use="id" if use == "id" else "access",  # the literals: no copy a token
             is_machine=is_machine,

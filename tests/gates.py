@@ -6,10 +6,10 @@ import pytest
 
 from gateway.caller import Caller
 from gateway.errors import TokenError
-from gateway.keys import KeyRing, jwks_url
+from gateway.keys import KeyRing
 from gateway.runtimes import rs256_openssl
 from gateway.tokens import Verifier
-from tests.minting import NOW, Clock, Mint, Published
+from tests.minting import NOW, Clock, Mint, Published, jwks_url
 
 ID: Final = frozenset({"id"})
 

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 from gateway import rs256
-from gateway.keys import Fetch, Key, KeyRing, jwks_url
-from tests.minting import Clock, Mint, Published
+from gateway.keys import Fetch, Key, KeyRing
+from tests.minting import Clock, Mint, Published, jwks_url
 
 
 class Ring:

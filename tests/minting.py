@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from gateway.settings import JWKS_PATH
+from gateway.settings.endpoints import user_pool
 from gateway.upstream import Answer
 
 NOW: Final = 1_800_000_000.0
@@ -162,3 +164,15 @@ class Published:
 
 def _over(members: dict[str, Any], over: Mapping[str, object]) -> dict[str, Any]:
     return {name: value for name, value in {**members, **over}.items() if value is not ABSENT}
+
+
+def issuers_of(pool_id: str) -> tuple[str, str]:
+    """The two issuers that a user pool's tokens may name."""
+    region = user_pool(pool_id).region
+    first, second = region.issuers(pool_id)
+    return first, second
+
+
+def jwks_url(issuer: str) -> str:
+    """The address of an issuer's key set."""
+    return issuer + JWKS_PATH

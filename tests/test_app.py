@@ -214,7 +214,8 @@ async def test_an_allowed_page_may_read_answers_and_errors() -> None:
 @pytest.mark.parametrize(
     "origin",
     [
-        "null", "", "https://attacker.example", ORIGIN + ".attacker.example", "https://x.app.example.com", ORIGIN + ":8443",
+        "null", "", "https://attacker.example", ORIGIN + ".attacker.example", "https://x.app.example.com",
+        ORIGIN + ":8443",
         "https://APP.example.com", "https://appXexample.com", f"{ORIGIN}, https://attacker.example", ORIGIN + "/",
     ],
 )  # fmt: skip
@@ -331,10 +332,13 @@ async def test_a_defect_is_a_500_that_tells_nothing() -> None:
         raise KeyError("canary-value")
 
     world.cognito.script = script
-    reply = await world.call(*READ, world.token("admin"))
+    reply = await world.call("AdminDisableUser", {"Username": "bob"}, world.token("admin"))
     assert (reply.status, reply.type) == (500, "InternalErrorException")
     assert b"canary" not in reply.body
-    assert world.reason == "defect:KeyError"
+    assert [(entry["phase"], entry["error"]) for entry in world.entries] == [
+        ("intent", None),
+        ("outcome", "defect:KeyError"),
+    ]
     assert any("KeyError at test_app.py:" in line for line in world.logged)
     assert not any("canary" in line for line in world.logged)
 

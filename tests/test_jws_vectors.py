@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from jwt.algorithms import RSAAlgorithm
 
 from gateway import rs256
 from gateway.caller import Caller
 from gateway.errors import TokenError
 from gateway.jose import Malformed, Verify, decode, read_header, read_set, split
-from gateway.keys import KeyRing, jwks_url
+from gateway.keys import KeyRing
 from gateway.runtimes import rs256_openssl
 from gateway.tokens import Verifier
 from gateway.upstream import Answer
-from tests.minting import Clock, Mint, public_jwk, rsa_key, sign
+from tests.minting import Clock, Mint, jwks_url, public_jwk, rsa_key, sign
 
 pytestmark = pytest.mark.anyio
 
@@ -102,7 +103,7 @@ def cases(folder: pathlib.Path) -> list[dict[str, Any]]:
 async def test_every_token_vector_gets_its_verdict(
     folder: pathlib.Path, cases: list[dict[str, Any]], make_key: MakeKey
 ) -> None:
-    """331 tokens, honest and hostile: those that are Cognito's come in, the others do not, none crashes (R-02 to R-07)."""
+    """331 tokens, honest and hostile: Cognito's own come in, the others do not, none crashes (R-02 to R-07)."""
     pool = Pool(folder, make_key)
     counted: Counter[str] = Counter()
     for case in cases:
@@ -138,7 +139,7 @@ async def test_invented_key_ids_cause_one_fetch_per_window(folder: pathlib.Path,
 async def test_tokens_of_a_key_that_was_rotated_away_are_refused(
     folder: pathlib.Path, cases: list[dict[str, Any]]
 ) -> None:
-    """After the rotation in the vectors, the first key's tokens are refused, cached or not; the second key's stay (R-21)."""
+    """After a rotation, the withdrawn key's tokens are refused, cached or not; the other key's stay (R-21)."""
     pool = Pool(folder, rs256_openssl.make_key)
     first, second = (case["token"] for case in cases[:2])
     for token in (first, second):
@@ -180,10 +181,23 @@ def test_only_the_exact_signature_of_the_exact_bytes_passes(make_key: MakeKey) -
 
 
 @primitives
+def test_a_signature_is_smaller_than_the_modulus(make_key: MakeKey) -> None:
+    """Adding n to a signature gives a number that means the same to lenient arithmetic: it is refused (R-02)."""
+    key = rsa_key("odd-2050", 2050)  # 257 bytes, of which a number below n leaves six bits free
+    parts = split(sign(key, "e30", "e30").encode())
+    verify = make_key(public_jwk(key, "odd"))
+    assert verify(parts.signing_input, parts.signature)
+    number = int.from_bytes(parts.signature, "big") + key.public_key().public_numbers().n
+    larger = number.to_bytes(257, "big")
+    assert not verify(parts.signing_input, larger)
+
+
+@primitives
 def test_a_modulus_of_odd_length_verifies(make_key: MakeKey) -> None:
     """Keys of other sizes than whole bytes and 2048 bits work too: the block has the modulus's length."""
-    for bits in (2049, 3072):
+    for bits in (2050, 3072):
         key = rsa_key(f"odd-{bits}", bits)
+        assert key.public_key().public_numbers().n.bit_length() == bits
         parts = split(sign(key, "e30", "e30").encode())
         assert make_key(public_jwk(key, "odd"))(parts.signing_input, parts.signature)
 
@@ -194,3 +208,11 @@ def test_what_is_no_key_is_a_value_error(make_key: MakeKey, jwk: Mapping[str, st
     """A primitive that cannot make a key says so in the one way that the key ring expects."""
     with pytest.raises(ValueError, match=r"."):
         make_key(jwk)
+
+
+def test_openssl_makes_public_rsa_keys_only() -> None:
+    """A private key, or a key of another kind, is no key to this port (R-02)."""
+    key = rsa_key("private")
+    for jwk in (RSAAlgorithm.to_jwk(key, as_dict=True), {"kty": "EC"}, {"kty": "RSA"}):
+        with pytest.raises(ValueError, match="RSA key"):
+            rs256_openssl.make_key(jwk)

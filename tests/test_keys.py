@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from gateway.errors import TokenError, Unavailable
-from gateway.keys import fresh_seconds, issuers_of, jwks_url
+from gateway.keys import fresh_seconds
 from gateway.upstream import Answer, AnswerTimeout, Broken, ConnectTimeout, NotSent
 from tests.key_rings import Ring
-from tests.minting import Mint, Published, public_jwk, rsa_key
+from tests.minting import Mint, Published, issuers_of, jwks_url, public_jwk, rsa_key
 
 pytestmark = pytest.mark.anyio
 
@@ -423,6 +423,20 @@ async def test_the_second_issuer_is_fetched_only_when_a_token_names_it(mint: Min
         await ring.ring.find(second, mint.key()[0])
     assert callable(await ring.find())
     assert ring.ring.ages() == {first: 0.0, second: None}
+
+
+async def test_each_set_is_refreshed_in_its_own_time(mint: Mint) -> None:
+    """A set that is stale is fetched; the other one, which is not, is left alone (R-21)."""
+    first, second = issuers_of(mint.pool_id)
+    ring = Ring(mint, issuers=(first, second))
+    await ring.ring.warm(first)
+    ring.clock.tick(1_800)
+    await ring.ring.warm(second)
+    ring.clock.tick(1_800)
+    await ring.find()
+    await ring.settle()
+    assert ring.published.asked == [jwks_url(first), jwks_url(second), jwks_url(first)]
+    assert ring.ring.ages() == {first: 0.0, second: 1_800.0}
 
 
 async def test_warming_fetches_each_set_once_in_order(mint: Mint) -> None:

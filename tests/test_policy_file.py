@@ -10,7 +10,8 @@ from gateway.policy import Policy
 from gateway.policy_file import PolicyError
 
 TWELVE = {
-    "AdminSetUserPassword", "AdminResetUserPassword", "AdminDisableUser", "AdminEnableUser", "AdminUpdateUserAttributes",
+    "AdminSetUserPassword", "AdminResetUserPassword", "AdminDisableUser", "AdminEnableUser",
+    "AdminUpdateUserAttributes",
     "AdminConfirmSignUp", "AdminGetUser", "ListUsers", "AdminListGroupsForUser", "AdminAddUserToGroup",
     "AdminRemoveUserFromGroup", "ListUsersInGroup",
 }  # fmt: skip

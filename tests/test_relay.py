@@ -106,7 +106,7 @@ async def test_error_texts_are_masked(text: str) -> None:
     ],
 )
 async def test_what_is_not_aws_json_is_a_bad_gateway(found: Answer) -> None:
-    """R-19: HTML, truncated JSON, redirects and errors without a type would crash an SDK: they are 502 in its own words."""
+    """R-19: HTML, truncated JSON, redirects, errors without a type would crash an SDK: they are 502 in its words."""
     world = World()
     world.cognito.script = lambda _request: found
     reply = await world.call("AdminGetUser", {"Username": "bob"}, world.token("admin"))

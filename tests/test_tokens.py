@@ -7,12 +7,11 @@ import pytest
 
 from gateway.caller import Caller
 from gateway.errors import TokenError, Unavailable
-from gateway.jose import MAX_DEPTH, MAX_MEMBERS
-from gateway.keys import issuers_of, jwks_url
+from gateway.jose import MAX_CONTAINERS, MAX_DEPTH, MAX_MEMBERS
 from gateway.tokens import Verifier
 from gateway.upstream import Answer
 from tests.gates import ID, Gate
-from tests.minting import ABSENT, NOW, Mint, encode_json, sign
+from tests.minting import ABSENT, NOW, Mint, encode_json, issuers_of, jwks_url, sign
 
 pytestmark = pytest.mark.anyio
 
@@ -72,6 +71,12 @@ async def test_a_machine_has_scopes_and_never_groups(gate: Gate) -> None:
     assert (caller.is_machine, caller.username, caller.groups) == (True, None, ())
     assert (caller.sub, caller.client_id) == (gate.mint.client_id, gate.mint.client_id)
     assert caller.scopes == {"gateway/users.read"}
+
+
+async def test_scopes_are_separated_by_spaces_alone(gate: Gate) -> None:
+    """No other white space turns one scope into two (R-07)."""
+    caller = await gate.verify(gate.mint.access(scope="  a\tb  c\u3000d "))
+    assert caller.scopes == {"a\tb", "c\u3000d"}
 
 
 async def test_what_a_token_does_not_say_makes_age_checks_fail_closed(gate: Gate) -> None:
@@ -236,6 +241,7 @@ MALFORMED: dict[str, str] = {
     "control character": compact(with_member('"x":"\n"')),
     "too deep": compact(nested(MAX_DEPTH + 1)),
     "far too deep": compact(nested(1_000)),
+    "too many containers": compact(with_member('"x":[' + "[]," * MAX_CONTAINERS + "[]]")),
     "too many members": compact(with_member(",".join(f'"{n}":0' for n in range(MAX_MEMBERS)))),
 }
 

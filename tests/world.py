@@ -149,7 +149,7 @@ class World:
         """An access token of a person in `groups`."""
         return self.mint.access(groups=list(groups), **claims)
 
-    async def call(  # noqa: PLR0913 - a request has that many parts
+    async def call(
         self,
         operation: str,
         body: object = None,

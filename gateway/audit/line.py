@@ -3,7 +3,7 @@
 Duty: render an `Entry` as one line of ASCII JSON, whatever a caller put into a name: no terminal, editor or collector
 sees a second line in it. Read a line back far enough to go on after it.
 Prohibition: no clock, no secret: an `Entry` has no member that could hold one.
-Source: docs/contract.md section 7; RFC 8259 (JSON), RFC 3339 (`time`), FIPS 180-4 (SHA-256).
+Source: docs/audit.md; RFC 8259 (JSON), RFC 3339 (`time`), FIPS 180-4 (SHA-256).
 """
 
 import hashlib

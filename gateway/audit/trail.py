@@ -3,7 +3,7 @@
 Duty: write lines in the order in which they were decided; let a line wait for a sink that stalls, keep an outcome that
 cannot be written, and let nothing new through before it is.
 Prohibition: no file, no clock, no thread; no task waits on another's.
-Source: docs/decisions/0004-audit.md; docs/contract.md section 7.
+Source: docs/audit.md, docs/decisions/0004-audit.md.
 """
 
 import asyncio

@@ -46,7 +46,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse's sub-parsers have no
         default="http://localhost:3000,http://localhost:5173",
         help="web pages that may call it, comma-separated (default: %(default)s)",
     )
-    parser.add_argument("--audit", metavar="SINK", help="stdout or file:PATH (default: file:.dev-audit.jsonl)")
+    parser.add_argument("--audit", metavar="SINK", default="stdout", help="stdout or file:PATH (default: %(default)s)")
     parser.set_defaults(run=_run)
 
 
@@ -114,7 +114,7 @@ def _values(arguments: argparse.Namespace, emulator: "Emulator") -> dict[str, st
         "AWS_ACCESS_KEY_ID": emulator.access_key_id,
         "AWS_SECRET_ACCESS_KEY": emulator.secret_access_key,
         "GATEWAY_ALLOWED_ORIGINS": arguments.allowed_origins,
-        "GATEWAY_AUDIT": arguments.audit or "file:.dev-audit.jsonl",
+        "GATEWAY_AUDIT": arguments.audit,
         "GATEWAY_TOKEN_USE": "access,id",
     }
     if arguments.policy:

@@ -250,7 +250,7 @@ class Connection(asyncio.Protocol):
         waiter, self._waiter = cast("asyncio.Future[Outcome]", self._waiter), None
         answer = Answer(self._status, self._headers, self._body if self._pieces is None else b"".join(self._pieces))
         # An answer that came before all of its request had left is no ground to trust the connection with another.
-        keep = self._keep and not self._transport.get_write_buffer_size() and not self._transport.is_closing()
+        keep = self._keep and not self._transport.get_write_buffer_size()
         self._raw.clear()
         self._forget()
         self._served += 1

@@ -1,25 +1,29 @@
 """What is a request, and where it ends: uvicorn's parser callbacks, made strict.
 
-Duty: on top of what llhttp refuses (bare CR and LF, obs-fold, NUL, Content-Length beside Transfer-Encoding) refuse every
-body whose length two parties could read differently, every head that is too large, and what is not HTTP/1.1 or 1.0.
+Duty: on top of what llhttp refuses (bare CR and LF, obs-fold, NUL, Content-Length beside Transfer-Encoding) refuse
+every body whose length two parties could read differently, every head that is too large, and what is not HTTP/1.
 Prohibition: answers nothing, ends nothing: that is the protocol's. After the first wrong byte no byte is parsed.
 Source: RFC 9112 sections 2.2, 3.2, 5, 6 and 7; RFC 9110 sections 7.2, 7.8 and 10.1.1. R-15, R-16.
 """
 
 import asyncio
+import urllib.parse
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import httptools
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gateway.runtimes import refusals
 from gateway.runtimes.refusals import Refused
+from gateway.runtimes.sweep import Sweep
 
 BETWEEN, HEAD, BODY = 0, 1, 2  # where the parser is: between two messages, or in a part of one
 _WATCHED = frozenset({b"content-length", b"expect", b"host", b"transfer-encoding"})
+_START_BYTES = 13  # the longest method and two spaces, which llhttp would read as one
 _MAX_LENGTH_DIGITS = 15  # a petabyte: beyond, parties begin to differ in where their integers end
 
 
@@ -61,23 +65,27 @@ class Framing(HttpToolsProtocol):
     ) -> None:
         """As uvicorn calls it."""
         super().__init__(config, server_state, app_state, _loop)
+        self.sweep = Sweep.of(server_state, self.loop, self.limits.sweep_seconds)
         self.phase = BETWEEN
+        self.since = 0.0  # the sweep's time at the event that the next deadline counts from
         self.max_headers = self.limits.max_headers
         self.reading = self.begun = 0  # bytes of the present read, messages that began in it
-        self.so_far = self.received = 0  # bytes of the present message: on the wire, of its body
+        self.so_far = self.received = self.unread = 0  # bytes of the message: on the wire, of its body, for nobody
         self.hosts = 0
         self.length: int | None = None  # of its body, as declared
         self.chunked = False
         self.upgrade = b""
 
     def feed(self, data: bytes) -> None:
-        """Parse what has arrived.
+        """Parse what has arrived; callbacks below see it.
 
         Raises:
             Refused: something in it is not acceptable; nothing may be fed after that.
 
         """
         whole = self.phase == BETWEEN
+        if whole and b"  " in data[:_START_BYTES]:
+            raise Refused(refusals.MALFORMED)
         self.reading = len(data)
         self.begun = 0
         after_head = 0
@@ -98,8 +106,9 @@ class Framing(HttpToolsProtocol):
         """Start counting."""
         super().on_message_begin()
         self.phase = HEAD
+        self.since = self.sweep.now
         self.begun += 1
-        self.so_far = self.hosts = self.received = 0
+        self.so_far = self.hosts = self.received = self.unread = 0
         self.length = None
         self.chunked = False
 
@@ -112,17 +121,19 @@ class Framing(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header, or a trailer: that one goes nowhere, since nobody asked for it and the decision is made."""
         name = name.lower()
-        self.headers.append((name, value))
-        if name in _WATCHED or len(self.headers) > self.max_headers:
+        headers = self.headers
+        headers.append((name, value))
+        if name in _WATCHED or len(headers) > self.max_headers:
             self._watch(name, value)
 
     def _watch(self, name: bytes, value: bytes) -> None:
         if len(self.headers) > self.max_headers:
             raise Refused(refusals.HEAD_TOO_LARGE)
-        value = value.strip(b" \t")
         if name == b"host":
             self.hosts += 1
-        elif name == b"expect":
+            return
+        value = value.strip(b" \t")
+        if name == b"expect":
             self.expect_100_continue = value.lower() == b"100-continue"
         elif self.chunked or self.length is not None:
             raise Refused(refusals.AMBIGUOUS)
@@ -139,36 +150,73 @@ class Framing(HttpToolsProtocol):
         """The head is here: the last checks, then the application may run."""
         parser = self.parser
         version = parser.get_http_version()
-        if version not in {"1.1", "1.0"}:
-            raise Refused(refusals.VERSION)
-        if self.hosts != 1 and (self.hosts or version == "1.1"):
+        if version != "1.1":
+            self._old(version)
+        elif self.hosts != 1:
             raise Refused(refusals.HOST)
-        if version == "1.0":
-            self.expect_100_continue = False
-            if self.chunked:
-                raise Refused(refusals.AMBIGUOUS)
         most = self.limits.max_head_bytes  # a head that came in one small read needs no counting
         if (self.begun == 0 or self.reading > most) and self._head_bytes() > most:
             raise Refused(refusals.HEAD_TOO_LARGE)
-        if len(self.pipeline) >= self.limits.max_pipelined:
-            raise Refused(refusals.PIPELINE_FULL)
         if parser.should_upgrade():
             self._see_upgrade(parser.get_method(), version)
             return
-        super().on_headers_complete()
+        scope = self.scope
+        scope["http_version"] = version
+        scope["method"] = parser.get_method().decode("ascii")
+        if self.url == b"/":
+            scope["path"], scope["raw_path"], scope["query_string"] = "/", b"/", b""
+        else:
+            url = httptools.parse_url(self.url)
+            scope["path"] = urllib.parse.unquote(url.path.decode("ascii"))
+            scope["raw_path"] = url.path
+            scope["query_string"] = url.query or b""
+        self.accept(keep_alive=version == "1.1" and parser.should_keep_alive())
         self.phase = BODY
         self.headers = []  # the application holds the other one; here go the trailers
 
+    def _old(self, version: str) -> None:
+        """Check what is not HTTP/1.1: 1.0 may do without a Host, and knows neither chunks nor 100 Continue."""
+        if version != "1.0":
+            raise Refused(refusals.VERSION)
+        if self.hosts > 1:
+            raise Refused(refusals.HOST)
+        if self.chunked:
+            raise Refused(refusals.AMBIGUOUS)
+        self.expect_100_continue = False
+
     def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
+        """A piece of the body, for the application or, once it has answered, for nobody."""
         self.received += len(body)
-        super().on_body(body)
+        cycle = self.cycle
+        if cycle.response_complete:
+            self.unread += len(body)
+            if self.unread > self.limits.max_unread_bytes:
+                self.linger()
+                raise Refused(refusals.MALFORMED)  # stops the parser; nothing is said
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """The request is whole, unless llhttp stopped at its head only because it asked to upgrade."""
-        if not self.upgrade:
-            self.phase = BETWEEN
-            super().on_message_complete()
+        if self.upgrade:
+            return
+        self.phase = BETWEEN
+        cycle = self.cycle
+        cycle.more_body = False
+        cycle.message_event.set()
+        if cycle.response_complete:
+            self.since = self.sweep.now
+
+    def accept(self, *, keep_alive: bool) -> None:
+        """Give the request that `scope` describes to the application, now or in its turn."""
+        raise NotImplementedError
+
+    def linger(self) -> None:
+        """Close without a reset that could overtake an answer."""
+        raise NotImplementedError
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

@@ -18,6 +18,7 @@ from gateway.runtimes.tls import verifying
 from gateway.runtimes.wire import FIRST_FINAL_STATUS, MAX_HEAD_BYTES, MAX_HEADERS, STATUS_WITHOUT_BODY
 from gateway.upstream import MAX_ANSWER_BYTES, Answer, AnswerTimeout, Broken, ConnectTimeout, NotSent, Request
 
+_VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 _LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=15.0)
 
 
@@ -169,7 +170,10 @@ def _judged_head(answer: httpx.Response, max_answer_bytes: int, course: _Course)
         raise course.broken("not_http")
     headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in raw}
     length, coding = headers.get("content-length"), headers.get("transfer-encoding")
-    if answer.status_code not in STATUS_WITHOUT_BODY and "network_stream" in answer.extensions:
+    real = "network_stream" in answer.extensions  # and not a mock's, which says little of how it came
+    if real and answer.http_version not in _VERSIONS:
+        raise course.broken("not_http")
+    if real and answer.status_code not in STATUS_WITHOUT_BODY:
         if length is not None and coding is not None:
             raise course.broken("not_http")
         if length is None and (coding or "").lower() != "chunked":

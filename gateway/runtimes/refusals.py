@@ -69,7 +69,7 @@ MALFORMED = Refusal(HTTPStatus.BAD_REQUEST, _INVALID, "The request is not well-f
 AMBIGUOUS = Refusal(HTTPStatus.BAD_REQUEST, _INVALID, "The length of the request's body cannot be told for certain.")
 HOST = Refusal(HTTPStatus.BAD_REQUEST, _INVALID, "The request needs exactly one Host header.")
 METHOD = Refusal(HTTPStatus.BAD_REQUEST, _INVALID, "This is no proxy: CONNECT is not served.")
-VERSION = Refusal(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, _INVALID, "Only HTTP/1.1 and HTTP/1.0 are served.")
+VERSION = Refusal(HTTPStatus.BAD_REQUEST, _INVALID, "Only HTTP/1.1 and HTTP/1.0 are served.")
 TOO_LATE = Refusal(HTTPStatus.REQUEST_TIMEOUT, "RequestTimeoutException", "The request did not arrive in time.")
 URL_TOO_LONG = Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, _LARGE, "The request's path and query are too long.")
 HEAD_TOO_LARGE = Refusal(
@@ -81,6 +81,7 @@ PIPELINE_FULL = Refusal(
     "Too many requests were sent without waiting for an answer.",
     retry_after_seconds=1,
 )
+FAILED = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalErrorException", "The gateway failed.")
 BUSY = Refusal(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "ServiceUnavailableException",

@@ -7,7 +7,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.audit import GENESIS, Entry, Head, Target, caller_fragment, head_after, looks_begun, render
@@ -131,6 +131,7 @@ def test_a_hostile_name_stays_inside_its_member(name: str) -> None:
     assert json.loads(rendered)["target"] == {"username": name, "sub": name, "group": name}
 
 
+@settings(deadline=None)
 @given(name=any_text, groups=st.lists(any_text, max_size=4))
 def test_any_name_comes_back_as_it_was(name: str, groups: list[str]) -> None:
     """Whatever a name consists of, the line is one line of ASCII JSON, and the auditor reads the very name (R-18)."""

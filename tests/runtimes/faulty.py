@@ -5,8 +5,8 @@
     assert server.connections == 1
     assert server.requests[0].startswith(b"POST / HTTP/1.1")
 
-A behaviour is a coroutine function of one connection's `Peer`; those below cover the usual faults, a test writes its own
-for the rest. When it returns, the connection is closed.
+A behaviour is a coroutine function of one connection's `Peer`; those below cover the usual faults, a test writes its
+own for the rest. When it returns, the connection is closed.
 """
 
 import asyncio
@@ -190,6 +190,9 @@ async def faulty_server(behaviour: Behaviour, *, tls: SSLContext | None = None) 
             await behaviour(Peer(reader, writer, record, record.connections))
         except (EOFError, ConnectionError):
             pass  # the client left, as it may
+        except asyncio.CancelledError:
+            writer.transport.abort()  # the test is over; a client that keeps its TLS connection would not say goodbye
+            raise
         finally:
             record.open -= 1
             writer.close()
@@ -226,7 +229,7 @@ def refusing() -> Iterator[Origin]:
 
 @contextlib.contextmanager
 def black_hole() -> Iterator[Origin | None]:
-    """Hold a port on which connecting neither succeeds nor fails: its queue is full. None where the system has no such."""
+    """Hold a port on which connecting neither succeeds nor fails, as its queue is full. None where there is no such."""
     with contextlib.ExitStack() as held, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.audit import GENESIS, Trail, caller_fragment
@@ -79,6 +79,12 @@ def fill(trail: Trail) -> int:
     while trail.try_record(ENTRY):
         count += 1
     return count
+
+
+def crowd(sink: StdoutSink) -> None:
+    """Write without looking for room, as another process might have filled it meanwhile."""
+    for _ in range(10_000):
+        sink.write(b"a line\n")
 
 
 def test_lines_reach_the_collector(pipe: Pipe) -> None:
@@ -169,6 +175,7 @@ def test_a_line_longer_than_a_page_waits_for_its_room(pipe: Pipe) -> None:
     steps=st.lists(st.tuples(st.integers(1, 4096), st.integers(0, 6000)), max_size=40),
     size=st.integers(4097, 50_000),
 )
+@example(steps=[(2049, 0)] * 14 + [(2049, 2048)], size=6144)  # half-empty pages, the first nearly read
 def test_what_has_room_is_taken_as_a_whole(steps: list[tuple[int, int]], size: int) -> None:
     """However full of short lines the pipe is, a long line is either not begun or written to its end."""
     with piped() as pipe:
@@ -215,6 +222,8 @@ async def test_a_socket_that_stalls_or_closes_refuses_calls() -> None:
         received += collector.recv(1 << 20)
     assert len(verified(received.splitlines(keepends=True))) == count
     assert trail.try_record(BIG)
+    with pytest.raises(BlockingIOError):
+        crowd(sink)
     collector.close()
     with pytest.raises(Unavailable):
         await trail.record(ENTRY)
