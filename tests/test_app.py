@@ -385,8 +385,9 @@ async def test_overload_is_shed_quickly() -> None:
 async def test_error_bodies_are_aws_json() -> None:
     """Every refusal of the AWS endpoint has `__type` in body and header."""
     world = World()
-    for call in (("Nope", {}, None), (*READ, None), ("AdminDeleteUser", {}, world.token("admin"))):
-        reply = await world.call(*call)
+    calls: list[tuple[str, object, str | None]] = [("Nope", {}, None), (*READ, None)]
+    for operation, body, token in [*calls, ("AdminDeleteUser", {}, world.token("admin"))]:
+        reply = await world.call(operation, body, token)
         assert reply.headers["content-type"] == JSON
         assert set(json.loads(reply.body)) == {"__type", "message"}
         assert reply.headers["x-amzn-errortype"] == reply.type

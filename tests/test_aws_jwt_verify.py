@@ -20,6 +20,7 @@ from gateway import rs256
 from gateway.errors import TokenError, Unavailable
 from gateway.jose import MAX_KEYS, MAX_SET_BYTES, Malformed, read_rsa, read_set
 from gateway.keys import Key, KeyRing, fetch_by
+from gateway.settings import Settings, SettingsError, load
 from gateway.tokens import Verifier
 from gateway.upstream import Answer, AnswerTimeout, Broken, NotSent, Request
 from tests.gates import Gate
@@ -32,6 +33,17 @@ Check = Callable[[Mint], Awaitable[None]]
 MINT = Mint("us-east-1_Peer00001")
 BOTH = frozenset({"access", "id"})
 CHECKS: dict[str, Check] = {}
+
+
+def settings(pool_id: str, **over: str) -> Settings:
+    """What an operator sets for a pool."""
+    values = {
+        "COGNITO_USER_POOL_ID": pool_id,
+        "COGNITO_CLIENT_IDS": "client",
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "a-secret-of-a-test",
+    } | over
+    return load(values.get, lambda path: path)
 
 
 def behaviour(*ids: str) -> Callable[[Check], Check]:
@@ -382,12 +394,14 @@ async def sets_are_where_the_pool_id_says_and_can_be_fetched_before(mint: Mint) 
     gate = Gate(mint, issuers=issuers)
     await gate.ring.warm(*issuers)
     assert gate.published.asked == [f"{issuer}/.well-known/jwks.json" for issuer in issuers]
-    assert jwks_url(issuers[0] + "/") == gate.published.asked[0]
+    assert list(settings(mint.pool_id).jwks_urls.values()) == gate.published.asked
+    with pytest.raises(SettingsError, match="COGNITO_ISSUER"):  # a slash at its end is refused, so never doubled
+        settings(mint.pool_id, COGNITO_ISSUER=issuers[0] + "/")
     for issuer in issuers:
         await gate.verify(mint.access(iss=issuer))
     assert len(gate.published.asked) == 2
-    with pytest.raises(ValueError, match=r"."):
-        issuers_of("foo-central-bar_cfE3xfsaf")
+    with pytest.raises(SettingsError, match="COGNITO_USER_POOL_ID"):
+        settings("foo-central-bar_cfE3xfsaf")
 
 
 @behaviour("AJV-095")
