@@ -20,6 +20,7 @@ from gateway.operations import catalogue
 from gateway.pipeline import Pipeline
 from gateway.policy import Policy
 from gateway.settings import Settings
+from gateway.settings.endpoints import user_pool
 from gateway.sigv4 import Signer
 from gateway.store import Store
 from gateway.tokens import Verifier
@@ -101,7 +102,7 @@ def assemble(settings: Settings, policy: Policy, parts: Parts) -> Assembled:
     )
     pool = Pool(
         user_pool_id=settings.user_pool_id,
-        provider=settings.issuers[0].removeprefix("https://"),
+        provider=user_pool(settings.user_pool_id).provider,
         client_ids=settings.client_ids,
         client_secrets=settings.client_secrets,
         identity_pool_id=settings.identity_pool_id,

@@ -12,21 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gateway.body import dump, parse
 from gateway.errors import InvalidRequest
 from gateway.shapes import Shape, judge
 
-__all__ = [  # with what reads and writes a body, so that those who know the catalogue need one import
-    "IDENTITY_POOLS",
-    "USER_POOLS",
-    "Catalogue",
-    "Operation",
-    "Paging",
-    "catalogue",
-    "check",
-    "dump",
-    "parse",
-]
 
 USER_POOLS = "cognito-idp"
 IDENTITY_POOLS = "cognito-identity"

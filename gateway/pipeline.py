@@ -169,11 +169,11 @@ class Pipeline:
         call.grant = grant = judge(operation, grants, body)
         call.role = role = grant.role.name
         await self._rate(f"{caller.sub}\n{operation.name}\n{role}", grant.role.rate_per_minute)
-        return body
+        return public.add_secret(operation.name, body, self._pool.client_secrets)
 
     async def _decide_public(self, call: _Call, operation: Operation) -> dict[str, Any]:
         rules = self._policy.public
-        await self._rate(f"ip\n{call.ask.ip}", rules.rate_per_minute_per_ip)
+        await self._rate(f"ip\n{public.neighbourhood(call.ask.ip)}", rules.rate_per_minute_per_ip)
         call.role = "public"
         body = keep_to_pool(self._pool, operation, await call.ask.read_body())
         name = public.user_name(body)

@@ -9,13 +9,19 @@ Base64(HMAC-SHA256(client secret, user name + client id)).
 
 import base64
 import hmac
+import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import Denied, InvalidRequest
 
 _REFRESH = frozenset({"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"})
-_PARAMETERS = {"InitiateAuth": "AuthParameters", "RespondToAuthChallenge": "ChallengeResponses"}
+_PARAMETERS = {
+    "InitiateAuth": "AuthParameters",
+    "RespondToAuthChallenge": "ChallengeResponses",
+    "AdminInitiateAuth": "AuthParameters",
+    "AdminRespondToAuthChallenge": "ChallengeResponses",
+}
 _CLIENT_SECRET = frozenset({"GetTokensFromRefreshToken", "RevokeToken"})
 _FOR_TRIGGERS = ("ClientMetadata", "ValidationData")
 
@@ -33,6 +39,16 @@ def user_name(body: Mapping[str, Any]) -> str | None:
             if isinstance(name, str) and name:
                 return name
     return None
+
+
+def neighbourhood(ip: str) -> str:
+    """What one caller can choose addresses from: an IPv4 address, or an IPv6 address's /64 network (RFC 4291)."""
+    if ":" not in ip:
+        return ip
+    try:
+        return str(ipaddress.ip_network((ip.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return ip
 
 
 def judge(body: Mapping[str, Any]) -> None:

@@ -13,8 +13,9 @@ from botocore.serialize import create_serializer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.body import parse
 from gateway.errors import InvalidRequest
-from gateway.operations import IDENTITY_POOLS, USER_POOLS, Operation, Paging, catalogue, check, parse
+from gateway.operations import IDENTITY_POOLS, USER_POOLS, Operation, Paging, catalogue, check
 from gateway.shapes import Shape
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]

@@ -178,3 +178,26 @@ async def test_identity_operations_take_this_pools_id_token_only() -> None:
     assert (await world.call("GetId", {"Logins": own, "IdentityPoolId": identity}, service=IDENTITY)).status == 403
     assert (await world.call("UnlinkIdentity", {}, service=IDENTITY)).status == 400
     assert len(world.cognito.requests) == 1
+
+
+async def test_a_whole_ipv6_network_is_one_address() -> None:
+    """R-22: a caller who owns a /64 does not get a minute's turns for each of its addresses."""
+    world = World(GATEWAY_TRUSTED_PROXIES="192.0.2.0/24")
+    body = {"ClientId": CLIENT, "Username": "alice"}
+    statuses = []
+    for number in range(61):
+        headers = {"x-forwarded-for": f"2001:db8::{number:x}"}
+        reply = await world.call("ForgotPassword", {**body, "Username": f"u{number}"}, headers=headers)
+        statuses.append(reply.status)
+    assert statuses == [200] * 60 + [429]
+    other = await world.call("ForgotPassword", body, headers={"x-forwarded-for": "2001:db8:0:1::1"})
+    assert other.status == 200
+
+
+async def test_a_roles_sign_in_operations_get_the_hash_too() -> None:
+    """AdminInitiateAuth of a confidential client: the secret stays here as well."""
+    policy = '[roles.a]\ngroups = ["a"]\nallow = ["AdminInitiateAuth"]'
+    world = World(policy, **CONFIDENTIAL)
+    body = auth("ADMIN_USER_PASSWORD_AUTH", USERNAME="alice", PASSWORD="x")
+    assert (await world.call("AdminInitiateAuth", body, world.token("a"))).status == 200
+    assert world.cognito.bodies[0]["AuthParameters"]["SECRET_HASH"] == hash_of("alice")

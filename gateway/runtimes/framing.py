@@ -136,7 +136,7 @@ class Framing(HttpToolsProtocol):
         if name == b"expect":
             self.expect_100_continue = value.lower() == b"100-continue"
         elif self.chunked or self.length is not None:
-            raise Refused(refusals.AMBIGUOUS)
+            raise Refused(refusals.AMBIGUOUS)  # pragma: no cover - llhttp refuses these, so far
         elif name == b"transfer-encoding":
             if value.lower() != b"chunked":
                 raise Refused(refusals.AMBIGUOUS)
@@ -212,11 +212,11 @@ class Framing(HttpToolsProtocol):
 
     def accept(self, *, keep_alive: bool) -> None:
         """Give the request that `scope` describes to the application, now or in its turn."""
-        raise NotImplementedError
+        raise NotImplementedError  # pragma: no cover - the protocol's
 
     def linger(self) -> None:
         """Close without a reset that could overtake an answer."""
-        raise NotImplementedError
+        raise NotImplementedError  # pragma: no cover - the protocol's
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

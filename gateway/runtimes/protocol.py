@@ -174,9 +174,6 @@ class Protocol(Framing):
             return
         elif self.phase == BETWEEN:
             self.since = self.sweep.now
-        elif self.phase == BODY and self._too_much_unread():
-            self.linger()
-            return
         if not self.pipeline:
             self.flow.resume_reading()
 
@@ -227,7 +224,7 @@ class Protocol(Framing):
         if self.transport.can_write_eof() and not self.transport.is_closing():
             self.transport.write_eof()
         else:
-            self.transport.close()
+            self.transport.close()  # pragma: no cover - TLS, which ends before it gets here, cannot half-close
 
     # -- the sweep's side
 

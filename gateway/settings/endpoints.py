@@ -71,6 +71,11 @@ class Pool:
     id: str
     region: Region
 
+    @property
+    def provider(self) -> str:
+        """Return the name of the user pool in an identity pool's `Logins`."""
+        return f"cognito-idp.{self.region.name}.{self.region.suffix}/{self.id}"
+
 
 def region(text: str) -> Region:
     """Return the region of that name. Raises `Unfit` for a name that has no region's shape or no partition."""

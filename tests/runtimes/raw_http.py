@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,7 @@ from gateway.runtimes.framing import Limits
 from gateway.runtimes.protocol import Protocol
 
 PATIENT = Limits()
-HASTY = Limits(
-    request_seconds=0.3, draining_seconds=0.1, stalled_seconds=0.3, linger_seconds=0.1, sweep_seconds=0.05
-)  # fmt: skip
+HASTY = Limits(request_seconds=0.2, draining_seconds=0.1, stalled_seconds=0.2, linger_seconds=0.1, sweep_seconds=0.05)
 
 
 @dataclass
@@ -72,7 +70,7 @@ class Counting:
         await send({"type": "http.response.body", "body": body})
 
     async def _read(self, receive: Receive) -> bytes:
-        body = b""
+        body: bytes = b""
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -207,6 +205,12 @@ async def exchange(port: int, *pieces: bytes, eof: bool = True) -> list[Answer]:
             with contextlib.suppress(OSError):
                 client.writer.write_eof()
         return await client.answers()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for what nobody tells."""
+    while not true():  # noqa: ASYNC110 - as said
+        await asyncio.sleep(0.001)
 
 
 def request(path: str = "/", *lines: str, body: bytes = b"", method: str = "POST", token: bool = True) -> bytes:

@@ -61,6 +61,7 @@ class App:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        _say(f"began worker {os.environ.get(WORKER)}")
         await send({"type": "lifespan.startup.complete"})
         await receive()
         _say(f"ended worker {os.environ.get(WORKER)}")

@@ -78,6 +78,13 @@ async def test_a_slow_mock_is_out_of_time(transport: HttpxTransport) -> None:
         await transport(STS, timeout_seconds=0.05)
 
 
+async def test_cookies_are_not_even_kept(transport: HttpxTransport) -> None:
+    """An upstream cannot fill the memory with cookies that nobody sends back."""
+    async with faulty_server(answering(http(b"{}", "Set-Cookie: a=b; Path=/"))) as server:
+        await transport(Request(server.origin, (), b"{}"), timeout_seconds=2)
+    assert not list(transport._client.cookies.jar)
+
+
 async def test_a_client_that_is_handed_in_gives_only_its_connections() -> None:
     """Its headers, cookies, authentication and redirects are not the gateway's, and it stays its owner's to close."""
     async with (

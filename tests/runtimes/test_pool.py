@@ -478,6 +478,7 @@ async def test_closing_ends_calls_under_way_and_all_connections(open_pool: OpenP
         running = [asyncio.ensure_future(pool(post(server.origin), timeout_seconds=5)) for _ in range(5)]
         await server.until(lambda server: len(server.requests) == 3)
         await pool.close()
+        assert not pool._lanes[server.origin]._connections
         ends = await asyncio.gather(*running, return_exceptions=True)
         await server.until(lambda server: server.open == 0)
         await pool.close()  # again does no harm
@@ -498,6 +499,7 @@ async def test_a_connection_made_while_closing_is_closed(open_pool: OpenPool, au
             await call
         await server.until(lambda server: server.open == 0)
         assert server.requests == []
+        assert pool._lanes[server.origin]._slots == 512
 
 
 async def test_dead_connections_are_forgotten(open_pool: OpenPool) -> None:
