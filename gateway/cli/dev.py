@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gateway.emulator.server import Emulator
 
 HOST = "127.0.0.1"
+POOL_ID = "us-east-1_DevPool01"
+ACCOUNT_ID = "123456789012"
 PASSWORD = "Passw0rd!dev"  # noqa: S105 - printed on purpose: the emulator's users exist on this machine only
 USERS = ("admin@example.com", "moderator@example.com", "readonly@example.com", "user@example.com")
 
@@ -79,7 +81,7 @@ def _emulator(arguments: argparse.Namespace, policy: Policy) -> "Emulator":
 
     try:
         return emulator_server.start(
-            host=HOST, port=arguments.emulator_port, iam_policy=_iam_policy(policy), state_dir=arguments.state
+            host=HOST, port=arguments.emulator_port, iam_policy=permissions(policy), state_dir=arguments.state
         )
     except PortBusy as error:
         message = f"port {arguments.emulator_port} is taken by another program: choose another with --emulator-port"
@@ -101,8 +103,19 @@ def _serve(arguments: argparse.Namespace, emulator: "Emulator", started: float) 
 
 
 def _values(arguments: argparse.Namespace, emulator: "Emulator") -> dict[str, str]:
-    """The settings of the development gateway: nothing of the environment but where to find them."""
     values = {
+        **settings_for(emulator),
+        "GATEWAY_ALLOWED_ORIGINS": arguments.allowed_origins,
+        "GATEWAY_AUDIT": arguments.audit,
+    }
+    if arguments.policy:
+        values["GATEWAY_POLICY"] = arguments.policy
+    return values
+
+
+def settings_for(emulator: "Emulator") -> dict[str, str]:
+    """The settings of a gateway in front of an emulator: nothing of the environment."""
+    return {
         "COGNITO_USER_POOL_ID": emulator.pool_id,
         "COGNITO_CLIENT_IDS": f"{emulator.client_id},{emulator.machine_client_id}",
         "COGNITO_CLIENT_SECRETS": f"{emulator.machine_client_id}={emulator.machine_client_secret}",
@@ -113,23 +126,15 @@ def _values(arguments: argparse.Namespace, emulator: "Emulator") -> dict[str, st
         "COGNITO_JWKS_URL": emulator.jwks_url,
         "AWS_ACCESS_KEY_ID": emulator.access_key_id,
         "AWS_SECRET_ACCESS_KEY": emulator.secret_access_key,
-        "GATEWAY_ALLOWED_ORIGINS": arguments.allowed_origins,
-        "GATEWAY_AUDIT": arguments.audit,
         "GATEWAY_TOKEN_USE": "access,id",
     }
-    if arguments.policy:
-        values["GATEWAY_POLICY"] = arguments.policy
-    return values
 
 
-def _iam_policy(policy: Policy) -> dict[str, Any]:
+def permissions(policy: Policy) -> dict[str, Any]:
+    """The IAM policy that the emulator enforces: what `gateway iam-policy` prints for the development pool."""
     names = catalogue().by_name
-    return iam_policy(
-        (names[name] for name in policy.operations()),
-        partition="aws",
-        account_id="123456789012",
-        user_pool_id="us-east-1_DevPool01",
-    )
+    operations = (names[name] for name in policy.operations())
+    return iam_policy(operations, partition="aws", account_id=ACCOUNT_ID, user_pool_id=POOL_ID)
 
 
 def _show(arguments: argparse.Namespace, emulator: "Emulator", seconds: float) -> None:

@@ -17,10 +17,9 @@ import pytest
 from botocore.config import Config
 
 from gateway.assembly import read_policy
+from gateway.cli.dev import permissions, settings_for
 from gateway.emulator import server as emulator_server
 from gateway.emulator.server import Emulator
-from gateway.iam import iam_policy
-from gateway.operations import catalogue
 from tests.blackbox.gateways import free_port
 
 PASSWORD = "Passw0rd!dev"
@@ -47,30 +46,6 @@ class World:
         config = Config(retries={"max_attempts": 0}, **({"signature_version": "unsigned"} if token is None else {}))
         options = {"region_name": "us-east-1", "endpoint_url": self.url, "config": config} | keys | over
         return boto3.session.Session().client("cognito-idp", **options)
-
-
-def document(policy_text: str | None = None) -> dict[str, Any]:
-    """The IAM policy of the gateway's user, as `gateway iam-policy` prints it."""
-    names = catalogue().by_name
-    operations = [names[name] for name in read_policy(policy_text).operations()]
-    return iam_policy(operations, partition="aws", account_id="123456789012", user_pool_id="us-east-1_DevPool01")
-
-
-def settings_for(emulator: Emulator) -> dict[str, str]:
-    """What `gateway serve` needs to stand in front of an emulator."""
-    return {
-        "COGNITO_USER_POOL_ID": emulator.pool_id,
-        "COGNITO_CLIENT_IDS": f"{emulator.client_id},{emulator.machine_client_id}",
-        "COGNITO_CLIENT_SECRETS": f"{emulator.machine_client_id}={emulator.machine_client_secret}",
-        "COGNITO_IDENTITY_POOL_ID": emulator.identity_pool_id,
-        "COGNITO_ENDPOINT_URL": emulator.url,
-        "COGNITO_IDENTITY_ENDPOINT_URL": emulator.url,
-        "STS_ENDPOINT_URL": emulator.url,
-        "COGNITO_JWKS_URL": emulator.jwks_url,
-        "AWS_ACCESS_KEY_ID": emulator.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": emulator.secret_access_key,
-        "GATEWAY_TOKEN_USE": "access,id",
-    }
 
 
 @contextlib.contextmanager
@@ -108,7 +83,7 @@ def wait_for(url: str, process: "subprocess.Popen[bytes]", log: pathlib.Path) ->
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
     """The embedded emulator, with the generated IAM policy enforced."""
-    with emulator_server.start(port=0, iam_policy=document()) as found:
+    with emulator_server.start(port=0, iam_policy=permissions(read_policy(None))) as found:
         yield found
 
 

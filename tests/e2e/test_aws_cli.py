@@ -43,6 +43,28 @@ def test_list_get_disable_enable_groups(world: World) -> None:
     assert [group["GroupName"] for group in answer["Groups"]] == ["user"]
 
 
+def test_passwords_attributes_and_groups(world: World) -> None:
+    """Set and reset a password, change an attribute, grant and revoke a group: each as the CLI spells it."""
+    token = world.token("admin")
+    status, answer, error = aws(world, token, "list-users", "--user-pool-id", POOL, "--filter", 'status = "Enabled"')
+    assert status == 0, error
+    confirmed = [user["Username"] for user in answer["Users"] if user["UserStatus"] == "CONFIRMED"]
+    who = ("--user-pool-id", POOL, "--username", confirmed[-1])
+    for command in (
+        ("admin-set-user-password", *who, "--password", "An0ther!Password", "--permanent"),
+        ("admin-update-user-attributes", *who, "--user-attributes", "Name=nickname,Value=Ünï"),
+        ("admin-add-user-to-group", *who, "--group-name", "premium"),
+        ("admin-remove-user-from-group", *who, "--group-name", "premium"),
+        ("list-users-in-group", "--user-pool-id", POOL, "--group-name", "premium"),
+        ("admin-reset-user-password", *who),
+    ):
+        status, answer, error = aws(world, token, *command)
+        assert status == 0, error
+    status, answer, error = aws(world, token, "admin-get-user", *who)
+    assert answer["UserStatus"] == "RESET_REQUIRED", error
+    assert {"Name": "nickname", "Value": "Ünï"} in answer["UserAttributes"]
+
+
 def test_refusals_have_their_type(world: World) -> None:
     """The CLI prints Cognito's and the gateway's types alike."""
     get = ("admin-get-user", "--user-pool-id", POOL, "--username", "nobody@example.com")

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from gateway.assembly import read_policy
+from gateway.cli.dev import permissions, settings_for
 from gateway.emulator.server import Emulator
-from tests.e2e.conftest import PASSWORD, document, served, settings_for
+from tests.e2e.conftest import PASSWORD, served
 
 WIDE = """
 [roles.admin]
@@ -47,7 +49,7 @@ def test_a_wrong_secret_is_a_bad_gateway(emulator: Emulator, tmp_path: Any) -> N
 def test_a_thirteenth_operation_is_refused_by_iam(emulator: Emulator, tmp_path: Any) -> None:
     """The IAM policy holds what the policy file enabled when it was made: more in the file is refused by IAM."""
     token = emulator.sign_in("admin@example.com", PASSWORD)["access_token"]
-    assert "cognito-idp:AdminDeleteUser" not in document()["Statement"][0]["Action"]
+    assert "cognito-idp:AdminDeleteUser" not in permissions(read_policy(None))["Statement"][0]["Action"]
     with served(tmp_path, settings_for(emulator) | {"GATEWAY_POLICY": WIDE}) as url:
         assert call(url, token, "ListUsers", {"Limit": 1})[0] == 200
         status, body = call(url, token, "AdminDeleteUser", {"Username": "user@example.com"})

@@ -46,6 +46,7 @@ def test_the_javascript_sdk_works_unmodified(sdk: str, world: World) -> None:
         "enabled": True,
         "familyName": "Šedivá",
         "groups": ["premium", "user"],
+        "reset": "RESET_REQUIRED",
         "created": True,
         "unknown": {"name": "UserNotFoundException", "status": 400, "typed": True},
         "weaker": {"name": "AccessDeniedException", "status": 403, "typed": True},

@@ -37,6 +37,10 @@ out.groups = (await send(sdk.AdminListGroupsForUserCommand)).Groups.map((group) 
 await send(sdk.AdminRemoveUserFromGroupCommand, { GroupName: "premium" });
 await send(sdk.AdminSetUserPasswordCommand, { Password: "An0ther!Password", Permanent: true });
 await send(sdk.AdminSetUserPasswordCommand, { Password: PASSWORD, Permanent: true });
+const members = await strong.send(new sdk.ListUsersInGroupCommand({ UserPoolId, GroupName: "user" }));
+const other = members.Users.findLast((user) => user.Enabled && user.UserStatus === "CONFIRMED" && user.Username !== Username).Username;
+await send(sdk.AdminResetUserPasswordCommand, { Username: other });
+out.reset = (await send(sdk.AdminGetUserCommand, { Username: other })).UserStatus;
 out.created = (await send(sdk.AdminGetUserCommand)).UserCreateDate instanceof Date;
 out.unknown = await raised(send(sdk.AdminGetUserCommand, { Username: "nobody@example.com" }));
 out.weaker = await raised(client(moderator).send(new sdk.AdminDisableUserCommand({ UserPoolId, Username })));
