@@ -1,0 +1,1 @@
+"""The emulator, judged by boto3 and by raw requests."""
