@@ -17,7 +17,6 @@ from gateway.runtimes.wire import FIRST_FINAL_STATUS, MAX_HEAD_BYTES, MAX_HEADER
 from gateway.upstream import Answer, AnswerTimeout, Broken
 
 _MAX_NAMES = 256
-
 _FIRST_STATUS = 100
 
 Outcome = Answer | UpstreamError
@@ -138,13 +137,10 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once. What was not written yet is dropped."""
-        self._end()
-        self._transport.abort()
-
-    def _end(self) -> None:
         if not self._dead:
             self._dead = True
             self._owner.ended(self)
+            self._transport.abort()
 
     def _broken(self, reason: str) -> Broken:
         return Broken(reason, reused=self._served > 0 and self._received_bytes == 0)
@@ -181,10 +177,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits, and the pool."""
-        waiter, self._waiter = self._waiter, None
-        self._end()
-        if waiter is not None and not waiter.done():
-            waiter.set_result(self._broken("reset" if exc is not None else "cut_short"))
+        self.fail(self._broken("reset" if exc is not None else "cut_short"))
         del self._parser  # it holds this connection's methods: without it the last reference frees both
         self._owner.gone(self)
 

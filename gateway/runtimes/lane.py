@@ -218,7 +218,7 @@ class Lane:
         now = self.loop.time()
         idle, idle_seconds = self._idle, self._limits.idle_seconds
         while idle and now - idle[0].idle_since >= idle_seconds:  # the oldest stands first: the youngest is taken
-            idle[0].abort()
+            idle.pop(0).abort()
         for connection in tuple(self._connections):
             connection.expire(now)
         self._timer = self.loop.call_later(SWEEP_SECONDS, self._sweep) if self._connections else None

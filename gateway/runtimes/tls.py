@@ -8,6 +8,7 @@ a private authority takes a context of its own, in code.
 Source: https://docs.python.org/3/library/ssl.html#ssl.create_default_context
 """
 
+import functools
 import ssl
 
 import certifi
@@ -15,8 +16,9 @@ import certifi
 _STRICT = ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | ssl.VerifyFlags.VERIFY_X509_STRICT  # Python 3.13's defaults
 
 
+@functools.cache  # to read the roots takes tens of milliseconds, and there are two transports
 def trusted_context() -> ssl.SSLContext:
-    """Make a client's context that trusts the public roots and verifies certificate and host name."""
+    """Return a client's context that trusts the public roots and verifies certificate and host name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_flags |= _STRICT

@@ -81,7 +81,14 @@ class Peer:
         return head + body
 
     async def send(self, data: bytes) -> None:
-        """Send `data`, waiting for the client to take it."""
+        """Send `data`, waiting for the client to take it.
+
+        Raises:
+            ConnectionError: the client closed.
+
+        """
+        if self.writer.transport.is_closing():
+            raise ConnectionResetError
         self.writer.write(data)
         self.server.sent_bytes += len(data)
         await self.writer.drain()

@@ -114,3 +114,12 @@ async def test_a_mock_that_has_its_body_at_hand_is_held_to_the_cap(size: int) ->
             with pytest.raises(Broken) as caught:
                 await call
             assert caught.value.reason == "too_large"
+
+
+async def test_another_protocol_is_no_answer() -> None:
+    """A 101 leads nowhere that this transport goes."""
+    mock = httpx.MockTransport(lambda _: httpx.Response(101))
+    async with httpx.AsyncClient(transport=mock) as client:
+        with pytest.raises(Broken) as caught:
+            await HttpxTransport(client)(STS, timeout_seconds=1)
+    assert caught.value.reason == "not_http"
