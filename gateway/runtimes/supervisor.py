@@ -129,7 +129,7 @@ class Supervisor:
                 name=f"worker-{place.number}",
                 daemon=True,
             )
-            if True:
+            with _terminal_held_off():
                 process.start()
             theirs.close()
             place.process, place.channel, place.started, place.due = process, channel, now, None

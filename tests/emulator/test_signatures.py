@@ -36,7 +36,7 @@ def test_a_wrong_secret_is_an_invalid_signature(emulator: Emulator, connect: Con
 
 def test_an_unknown_key_is_an_unrecognized_client(emulator: Emulator, connect: Connect) -> None:
     """A key id that nobody has."""
-    unknown = connect(emulator, aws_access_key_id="AKIAAAAAAAAAAAAAAAAA")
+    unknown = connect(emulator, aws_access_key_id="AKIACANARYCANARY0009")
     with pytest.raises(ClientError) as caught:
         unknown.list_groups(UserPoolId=emulator.pool_id)
     assert refusal(caught.value) == (

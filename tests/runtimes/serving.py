@@ -12,6 +12,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,9 @@ from gateway.runtimes.supervisor import Worker
 
 BROKEN = "TESTS_BROKEN_FILE"
 """Names a file; while it exists the factory fails."""
+
+
+_MOST_SECONDS = 30  # a test that waits for what never comes fails then
 
 
 def _say(what: str) -> None:
@@ -143,6 +147,11 @@ class Running:
         return self.process.returncode, [*self.said, *out.splitlines()], err.splitlines()
 
 
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
 @contextlib.contextmanager
 def started(**arguments: Any) -> Iterator[Running]:
     """`run` in a process and a process group of its own, on a free port unless one is named."""
@@ -150,11 +159,13 @@ def started(**arguments: Any) -> Iterator[Running]:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
+        overdue = threading.Timer(_MOST_SECONDS, _kill_group, (process.pid,))
+        overdue.start()
         try:
             yield Running(process)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            overdue.cancel()
+            _kill_group(process.pid)
 
 
 def fetch(port: int, path: str = "/") -> dict[str, Any]:
