@@ -94,36 +94,35 @@ class App:
         found, twice = read(scope["headers"])
         request_id = self._new_id()
         extra = (*self._vary, *self._cors.get(found.get(b"origin", b""), ()))
+        reading = _Reading(receive, found, self._front.max_body_bytes, self._enter)
         ask = Ask(
             id=request_id,
             target=found.get(b"x-amz-target", b""),
-            token=None,
+            token=token(found),
             ip=caller_ip(scope.get("client"), found, self._front.trusted_proxies),
-            read_body=_no_body,
-            dry_run=found.get(b"x-gateway-dry-run", b"").lower() == b"true",
+            read_body=reading.body,
+            dry_run=b"x-gateway-dry-run" in found and found[b"x-gateway-dry-run"].lower() == b"true",
         )
-        if self._in_flight >= self._front.max_in_flight:
-            await _send(send, 503, *_refusal(Unavailable("overload", retry_after_seconds=1), request_id, extra))
-            return
-        self._in_flight += 1
         try:
-            try:
-                if twice is not None:
-                    await self._pipeline.refuse(ask, twice)
-                    raise twice
-                reading = _Reading(receive, found, self._front.max_body_bytes)
-                reply = await self._pipeline.run(
-                    Ask(ask.id, ask.target, token(found), ask.ip, reading.body, ask.dry_run)
-                )
-            except GatewayError as error:
-                headers, body = _refusal(error, request_id, extra)
-                if length(found) > _UNREAD_LIMIT_BYTES:
-                    headers.append((b"connection", b"close"))
-                await _send(send, int(error.status), headers, body)
-                return
+            if twice is not None:
+                await self._pipeline.refuse(ask, twice)
+                raise twice
+            reply = await self._pipeline.run(ask)
+        except GatewayError as error:
+            headers, body = _refusal(error, request_id, extra)
+            if length(found) > _UNREAD_LIMIT_BYTES:
+                headers.append((b"connection", b"close"))
+            await _send(send, int(error.status), headers, body)
+            return
         finally:
-            self._in_flight -= 1
+            self._in_flight -= reading.entered
         await _send(send, reply.status, _headers(reply, request_id, extra), reply.body)
+
+    def _enter(self) -> None:
+        """Count a call from when its body is whole: who sends slowly takes nobody's place (R-22)."""
+        if self._in_flight >= self._front.max_in_flight:
+            raise Unavailable("overload", retry_after_seconds=1)
+        self._in_flight += 1
 
     async def _options(self, scope: Scope, send: Send) -> None:
         """A preflight needs no token and calls nothing; what is not allowed gets no CORS header (R-17)."""
@@ -162,12 +161,14 @@ class App:
 class _Reading:
     """Reads one body, once, within the limit."""
 
-    __slots__ = ("_found", "_max_bytes", "_receive")
+    __slots__ = ("_enter", "_found", "_max_bytes", "_receive", "entered")
 
-    def __init__(self, receive: Receive, found: dict[bytes, bytes], max_bytes: int) -> None:
+    def __init__(self, receive: Receive, found: dict[bytes, bytes], max_bytes: int, enter: Callable[[], None]) -> None:
         self._receive = receive
         self._found = found
         self._max_bytes = max_bytes
+        self._enter = enter
+        self.entered = False
 
     async def body(self) -> dict[str, Any]:
         found = self._found
@@ -186,11 +187,9 @@ class _Reading:
             raise Disconnected("disconnected")
         if len(body) > self._max_bytes:
             raise BodyTooLarge("body")
+        self._enter()
+        self.entered = True
         return parse(body)
-
-
-async def _no_body() -> dict[str, Any]:
-    return {}
 
 
 def _refusal(error: GatewayError, request_id: str, extra: Iterable[Header]) -> tuple[list[Header], bytes]:

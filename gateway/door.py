@@ -9,6 +9,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-s
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from gateway.credentials import Credentials, Sign
 from gateway.errors import Unavailable, UpstreamError, UpstreamTimeout
@@ -24,6 +25,16 @@ _BUDGET_PER_CALL = 0.1
 _LEAST_SKEW_SECONDS = 2.0
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _USER_AGENT = "cognito-edge-gateway/0.1.0"
+
+
+@dataclass(slots=True)
+class _Sending:
+    """One judged call on its way: `deadline` is when it ends, by the monotonic clock."""
+
+    operation: Operation
+    body: bytes
+    actor: str | None
+    deadline: float
 
 
 class Door:
@@ -78,9 +89,9 @@ class Door:
             Unavailable: there are no keys to sign with.
 
         """
-        deadline = self._monotonic() + self._timeout_seconds
+        sending = _Sending(operation, body, actor, self._monotonic() + self._timeout_seconds)
         keys = await self._keys() if operation.signed else None
-        answer = await self._exchange(operation, body, keys, actor, deadline)
+        answer = await self._exchange(sending, keys)
         name = error_type(answer)
         if name is None:
             return success(answer)
@@ -88,7 +99,7 @@ class Door:
             again = await self._other_identity(answer, name, keys)
             if again is not None:
                 keys = again
-                answer = await self._exchange(operation, body, keys, actor, deadline)
+                answer = await self._exchange(sending, keys, attempts=1)
                 name = error_type(answer)
                 if name is None:
                     return success(answer)
@@ -128,35 +139,34 @@ class Door:
             return await self._keys()
         return None
 
-    async def _exchange(
-        self, operation: Operation, body: bytes, keys: KeyPair | None, actor: str | None, deadline: float
-    ) -> Answer:
+    async def _exchange(self, sending: _Sending, keys: KeyPair | None, attempts: int = MAX_ATTEMPTS) -> Answer:
         self._budget = min(self._budget + _BUDGET_PER_CALL, _BUDGET)
         attempt = 1
         while True:
             try:
                 return await self._transport(
-                    self._request(operation, body, keys, actor),
-                    timeout_seconds=max(deadline - self._monotonic(), 0.001),
+                    self._request(sending, keys),
+                    timeout_seconds=max(sending.deadline - self._monotonic(), 0.001),
                     max_answer_bytes=MAX_ANSWER_BYTES,
                 )
             except ConnectTimeout:
                 raise
             except (NotSent, Broken) as error:
                 stale = isinstance(error, Broken) and error.reused
-                if operation.mutates and not isinstance(error, NotSent):
+                if sending.operation.mutates and not isinstance(error, NotSent):
                     raise
-                if attempt >= MAX_ATTEMPTS or self._budget < 1:
+                if attempt >= attempts or self._budget < 1:
                     raise
                 self._budget -= 1
                 pause = 0.0 if stale else _BACKOFF_SECONDS * attempt * (0.5 + self._jitter())
-                if self._monotonic() + pause >= deadline:
+                if self._monotonic() + pause >= sending.deadline:
                     raise UpstreamTimeout("upstream-timeout") from error
                 await asyncio.sleep(pause)
                 attempt += 1
 
-    def _request(self, operation: Operation, body: bytes, keys: KeyPair | None, actor: str | None) -> Request:
-        agent = f"{_USER_AGENT} actor/{actor}" if actor else _USER_AGENT
+    def _request(self, sending: _Sending, keys: KeyPair | None) -> Request:
+        operation, body = sending.operation, sending.body
+        agent = f"{_USER_AGENT} actor/{sending.actor}" if sending.actor else _USER_AGENT
         if keys is None:
             headers: tuple[tuple[str, str], ...] = (
                 ("Content-Type", _CONTENT_TYPE),

@@ -15,6 +15,7 @@ Header = tuple[bytes, bytes]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _BEARER = b"bearer "
+_SWITCH = frozenset({b"true", b"false"})  # anything else would be carried out by who meant to try
 _READ = frozenset({
     b"authorization", b"x-amz-security-token", b"x-amz-target", b"content-type", b"content-length", b"content-encoding",
     b"origin", b"x-forwarded-for", b"x-gateway-dry-run",
@@ -37,8 +38,12 @@ def read(headers: Iterable[Header]) -> tuple[dict[bytes, bytes], GatewayError | 
                 twice = InvalidRequest("header-twice", message=f"Header {name.decode()} was sent twice.")
         elif b"_" in name and name.replace(b"_", b"-") in _READ:
             twice = InvalidRequest("header-twin", message="A header was sent under two spellings.")
+    if twice is None and b"," in found.get(b"x-amz-target", b""):  # how some servers join two headers of one name
+        twice = InvalidRequest("two-targets", message="Two targets were sent: use one X-Amz-Target.")
     if twice is None and b"x-amz-security-token" in found and found.get(b"authorization", b"")[:7].lower() == _BEARER:
         twice = InvalidRequest("two-tokens", message="Two tokens were sent: use Authorization or X-Amz-Security-Token.")
+    if twice is None and found.get(b"x-gateway-dry-run", b"true").lower() not in _SWITCH:
+        twice = InvalidRequest("dry-run", message="Header x-gateway-dry-run must be true or false.")
     return found, twice
 
 
@@ -65,8 +70,20 @@ def caller_ip(client: tuple[str, int] | None, found: dict[bytes, bytes], trusted
     for hop in reversed(found[b"x-forwarded-for"].decode("latin-1").split(",")):
         if not _trusted(ip, trusted_proxies):
             break
-        ip = hop.strip()
+        ip = _bare(hop)
     return ip if _address(ip) is not None else peer
+
+
+def _bare(hop: str) -> str:
+    """A hop's address without a port, and an IPv4 address as itself where it comes mapped into IPv6."""
+    text = hop.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    address = _address(text)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped) if mapped is not None else text
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

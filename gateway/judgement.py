@@ -14,11 +14,18 @@ from typing import Any
 from gateway.audit import CallerFragment, Target, caller_fragment
 from gateway.body import dump
 from gateway.caller import Caller
-from gateway.errors import Denied, InvalidRequest
+from gateway.errors import Denied, InvalidRequest, UpstreamError
 from gateway.operations import Operation, check
 from gateway.policy import Grant, filter_attribute
 from gateway.relay import Reply
 
+_NAMED_IN = (
+    (None, "Username"),
+    ("DestinationUser", "ProviderAttributeValue"),
+    ("User", "ProviderAttributeValue"),
+    ("AuthParameters", "USERNAME"),
+    ("ChallengeResponses", "USERNAME"),
+)
 _rendered = lru_cache(maxsize=4096)(caller_fragment)  # a caller's part of the line, once for all its calls
 
 
@@ -77,10 +84,19 @@ def judge(operation: Operation, grants: list[Grant], body: Mapping[str, Any]) ->
 
 
 def seen(grant: Grant | None, reply: Reply) -> Reply:
-    """The reply without the attributes that the granting role may not see."""
+    """The reply without the attributes that the granting role may not see.
+
+    Raises:
+        UpstreamError: it cannot be read, so nothing of it can be passed on.
+
+    """
     if grant is None or grant.sees_all or reply.type is not None or not reply.body:
         return reply
-    return replace(reply, body=dump(grant.sees(json.loads(reply.body))))
+    try:
+        body = dump(grant.sees(json.loads(reply.body)))
+    except (ValueError, RecursionError):
+        raise UpstreamError("upstream-not-json") from None
+    return replace(reply, body=body)
 
 
 def _force(body: dict[str, Any], member: str, own: str) -> None:
@@ -95,13 +111,19 @@ def _force(body: dict[str, Any], member: str, own: str) -> None:
 
 
 def target_of(body: Mapping[str, Any]) -> Target | None:
-    """Whom or what a body acts on, for the audit."""
-    username, group = body.get("Username"), body.get("GroupName")
-    if username is None and group is None:
-        return None
-    return Target(
-        username=username if isinstance(username, str) else None, group=group if isinstance(group, str) else None
-    )
+    """Whom or what a body acts on, for the audit, wherever its operation names it."""
+    group = _text(body, "GroupName")
+    for holder, member in _NAMED_IN:
+        place = body if holder is None else body.get(holder)
+        username = _text(place, member) if isinstance(place, Mapping) else None
+        if username is not None:
+            return Target(username=username, group=group)
+    return None if group is None else Target(group=group)
+
+
+def _text(place: Mapping[str, Any], member: str) -> str | None:
+    found = place.get(member)
+    return found if isinstance(found, str) else None
 
 
 def fragment(caller: Caller | None) -> CallerFragment:

@@ -15,7 +15,6 @@ from typing import Any
 from gateway.errors import InvalidRequest
 from gateway.shapes import Shape, judge
 
-
 USER_POOLS = "cognito-idp"
 IDENTITY_POOLS = "cognito-identity"
 

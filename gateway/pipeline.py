@@ -136,8 +136,8 @@ class Pipeline:
             await self._failed(call, error)
             raise
         except asyncio.CancelledError:
-            if call.written == "intent":  # the deed may be done: say so, without waiting
-                self._trail.try_record(self._entry(call, "outcome", fate=_Fate(error="cancelled")))
+            if call.written == "intent":  # the deed may be done: say so, or owe it
+                await asyncio.shield(self._trail.outcome(self._entry(call, "outcome", fate=_Fate(error="cancelled"))))
             raise
         except Exception as error:
             self._log(f"defect in request {ask.id}: {type(error).__name__} at {_place(error)}")
@@ -164,11 +164,12 @@ class Pipeline:
         grants = self._policy.grants(caller, operation.name)
         if not grants:
             raise Denied("operation")
+        rate = max(grant.role.rate_per_minute for grant in grants)
+        await self._rate(f"caller\n{caller.sub}\n{operation.name}", rate)
         body = keep_to_pool(self._pool, operation, await ask.read_body())
         call.target = target_of(body)
         call.grant = grant = judge(operation, grants, body)
-        call.role = role = grant.role.name
-        await self._rate(f"{caller.sub}\n{operation.name}\n{role}", grant.role.rate_per_minute)
+        call.role = grant.role.name
         return public.add_secret(operation.name, body, self._pool.client_secrets)
 
     async def _decide_public(self, call: _Call, operation: Operation) -> dict[str, Any]:
@@ -176,18 +177,19 @@ class Pipeline:
         await self._rate(f"ip\n{public.neighbourhood(call.ask.ip)}", rules.rate_per_minute_per_ip)
         call.role = "public"
         body = keep_to_pool(self._pool, operation, await call.ask.read_body())
-        name = public.user_name(body)
-        call.target = Target(username=name)
         problem = check(operation, body)
+        name = public.user_name(operation.name, body)
+        call.target = Target(username=name)
         public.judge(body)
         if "AccessToken" in body:
             call.caller = await self._verifier.verify(body["AccessToken"].encode(), self._now(), token_uses=_ACCESS)
-            name = call.caller.username
         if operation.service == "cognito-identity":
             call.caller = await self._logins(body)
         if problem is not None:
             raise problem
-        if name:
+        if call.caller is not None:  # proven by a token: a count of its own, which no stranger can use up
+            await self._rate(f"sub\n{call.caller.sub}", rules.rate_per_minute_per_user)
+        elif name:
             await self._rate(f"user\n{name.casefold()}", rules.rate_per_minute_per_user)
         return public.add_secret(operation.name, body, self._pool.client_secrets)
 
@@ -210,10 +212,10 @@ class Pipeline:
             await self._trail.record(entry)
         call.written = phase
         actor = call.caller.sub if call.caller is not None else None
-        reply = await self._door.carry(operation, dump(body), actor=actor)
+        reply = seen(call.grant, await self._door.carry(operation, dump(body), actor=actor))
         if operation.mutates and not await self._outcome(call, reply.status, reply.type, reply.upstream_request_id):
             reply = replace(reply, audit_complete=False)
-        return seen(call.grant, reply)
+        return reply
 
     def _find(self, target: bytes) -> Operation:
         operation = self._catalogue.by_target.get(target)

@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.caller import Caller
 from gateway.operations import Operation
+from gateway.shapes import Shape
 
 ANY = frozenset({"any"})
 """A limit that allows every name. A list may name attributes beside it."""
@@ -21,6 +22,9 @@ POWERFUL_MEMBERS = frozenset({
     "ContextData",
 })  # fmt: skip
 """Optional members that do more than the operation's name says: a role must name them."""
+
+SECRETS = frozenset({"ClientSecret", "ClientSecretValue", "client_secret", "private_key"})
+"""Members of answers that never leave the gateway, whoever asks."""
 
 ALWAYS_READABLE = frozenset({"username", "sub", "status", "cognito:user_status"})
 
@@ -88,6 +92,7 @@ class Grant:
 
     role: Role
     checks: tuple[Check, ...]
+    holds_secrets: bool = False  # the operation's answers may hold secrets of clients and identity providers
 
     def refuses(self, body: Mapping[str, Any]) -> str | None:
         """The first member that this role's limits refuse, or None."""
@@ -98,14 +103,15 @@ class Grant:
         return None
 
     def sees(self, answer: Any) -> Any:  # noqa: ANN401 - any JSON
-        """The answer without the attributes that this role may not see."""
+        """The answer without the attributes that this role may not see, and without any client's secret (R-01)."""
         readable = self.role.limits.readable
-        return answer if "any" in readable else _without_hidden(answer, readable | ALWAYS_READABLE)
+        shown = answer if "any" in readable else _without_hidden(answer, readable | ALWAYS_READABLE)
+        return _without_secrets(shown) if self.holds_secrets else shown
 
     @property
     def sees_all(self) -> bool:
         """Whether answers may pass unread."""
-        return "any" in self.role.limits.readable
+        return "any" in self.role.limits.readable and not self.holds_secrets
 
 
 class Policy:
@@ -127,7 +133,9 @@ class Policy:
         grants: dict[str, list[Grant]] = {}
         for role in roles:
             for name in role.allow:
-                grants.setdefault(name, []).append(Grant(role, checks(operations[name], role.limits)))
+                secrets = "UserPoolClient" in name or "IdentityProvider" in name
+                grant = Grant(role, checks(operations[name], role.limits), holds_secrets=secrets)
+                grants.setdefault(name, []).append(grant)
         self._grants = {name: tuple(found) for name, found in grants.items()}
 
     def grants(self, caller: Caller, operation: str) -> list[Grant]:
@@ -155,6 +163,10 @@ def checks(operation: Operation, limits: Limits) -> tuple[Check, ...]:
         found.append(_names("GroupName", limits.groups, lambda value: [value]))
     if "ClientMetadata" in members:
         found.append(_names("ClientMetadata", limits.client_metadata, list))
+    if "ChallengeResponses" in members:
+        found.append(_names("ChallengeResponses", limits.attributes, _attributes_answered))
+    if "RoleArn" not in limits.members and _names_arns(operation.shape):
+        found.append(_no_arns)
     found += [_absent(name) for name in sorted(POWERFUL_MEMBERS & members.keys() - limits.members)]
     if "AttributesToGet" in members and "any" not in limits.readable:
         found.append(_names("AttributesToGet", limits.readable | ALWAYS_READABLE, list))
@@ -170,6 +182,31 @@ def filter_attribute(text: str) -> str | None:
     """
     match = _FILTER.fullmatch(text)
     return match[1] if match else None
+
+
+def _attributes_answered(responses: Mapping[str, Any]) -> list[Any]:
+    """The attributes that an answer to a challenge sets: `userAttributes.NAME`."""
+    prefix = "userAttributes."
+    return [key.removeprefix(prefix) for key in responses if key.startswith(prefix)]
+
+
+def _names_arns(shape: Shape) -> bool:
+    """Whether a body may name AWS resources below its top level: roles, functions, keys, senders."""
+    inner = [*shape.members.values(), *([] if shape.element is None else [shape.element])]
+    return any(name.endswith("Arn") for name in shape.members) or any(_names_arns(part) for part in inner)
+
+
+def _no_arns(body: Any) -> str | None:  # noqa: ANN401 - any JSON
+    if isinstance(body, Mapping):
+        for name, value in body.items():
+            if name.endswith("Arn"):
+                return str(name)
+            found = _no_arns(value)
+            if found is not None:
+                return found
+    elif isinstance(body, list):
+        return next((found for found in map(_no_arns, body) if found is not None), None)
+    return None
 
 
 def _names(member: str, allowed: Collection[str], of: Callable[[Any], list[Any]]) -> Check:
@@ -203,7 +240,17 @@ def _without_hidden(answer: Any, readable: Collection[str]) -> Any:  # noqa: ANN
             if name in {"UserAttributes", "Attributes"} and isinstance(value, list)
             else _without_hidden(value, readable)
             for name, value in answer.items()
+            if name != "userAttributes"  # a challenge's, as JSON in a string
         }
     if isinstance(answer, list):
         return [_without_hidden(item, readable) for item in answer]
     return answer
+
+
+def _without_secrets(answer: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(answer, dict):
+        return {
+            name: "***" if name in SECRETS and isinstance(value, str) else _without_secrets(value)
+            for name, value in answer.items()
+        }
+    return [_without_secrets(item) for item in answer] if isinstance(answer, list) else answer

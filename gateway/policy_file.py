@@ -191,7 +191,10 @@ class _Reader:
     def names_or_any(self, at: str, value: Any, every: frozenset[str] | None = None) -> frozenset[str]:  # noqa: ANN401
         if value == "any":
             return every or frozenset({"any"})
-        return self.names(at, value, also='or "any"')
+        names = self.names(at, value, also='or "any"')
+        if "any" in names:
+            self.problem(at, 'has "any" in a list; write "any" alone, or names')
+        return names
 
     def names(self, at: str, value: Any, also: str = "") -> frozenset[str]:  # noqa: ANN401 - any TOML
         if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):

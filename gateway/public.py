@@ -23,6 +23,7 @@ _PARAMETERS = {
     "AdminRespondToAuthChallenge": "ChallengeResponses",
 }
 _CLIENT_SECRET = frozenset({"GetTokensFromRefreshToken", "RevokeToken"})
+MAX_NAME_CHARACTERS = 128
 _FOR_TRIGGERS = ("ClientMetadata", "ValidationData")
 
 
@@ -31,14 +32,24 @@ def secret_hash(secret: str, username: str, client_id: str) -> str:
     return base64.b64encode(hmac.digest(secret.encode(), (username + client_id).encode(), "sha256")).decode()
 
 
-def user_name(body: Mapping[str, Any]) -> str | None:
-    """The user name that a body names, wherever its operation keeps it."""
-    for place in (body, body.get("AuthParameters"), body.get("ChallengeResponses")):
-        if isinstance(place, Mapping):
-            name = place.get("Username", place.get("USERNAME"))
-            if isinstance(name, str) and name:
-                return name
-    return None
+def user_name(operation: str, body: Mapping[str, Any]) -> str | None:
+    """The user whom a body of the right shape names, where its operation reads it and nowhere else.
+
+    Raises:
+        InvalidRequest: there is a second spelling beside the one that Cognito reads, or the name is no name's length.
+
+    """
+    holder = _PARAMETERS.get(operation)
+    if holder is None:
+        name = body.get("Username")
+        return name if isinstance(name, str) else None
+    parameters = body.get(holder) or {}
+    if any(key != "USERNAME" and key.upper() == "USERNAME" for key in parameters):
+        raise InvalidRequest("username-twin", message=f"Member '{holder}' names the user under another spelling.")
+    name = parameters.get("USERNAME")
+    if name is not None and not 1 <= len(name) <= MAX_NAME_CHARACTERS:
+        raise InvalidRequest("username-length", message=f"Member '{holder}.USERNAME' must have 1 to 128 characters.")
+    return str(name) if name is not None else None
 
 
 def neighbourhood(ip: str) -> str:
@@ -65,6 +76,8 @@ def judge(body: Mapping[str, Any]) -> None:
         raise Denied("field:ForceAliasCreation")
     if "CustomRoleArn" in body:
         raise Denied("field:CustomRoleArn")
+    if "IpAddress" in (body.get("UserContextData") or {}):  # Cognito believes it of a client with a secret
+        raise Denied("field:UserContextData")
 
 
 def add_secret(operation: str, body: dict[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:

@@ -45,9 +45,10 @@ THROTTLES = frozenset({
 MAX_RETRY_AFTER_SECONDS = 60
 
 _TYPE = re.compile(r"[A-Za-z0-9_.]{1,128}")
-_ARN = re.compile(r"arn:aws[a-z-]*:[^\s\"',;)]*")
+_ARN = re.compile(r"arn:aws[a-z-]*:[^\s\"';)]*")
 _KEY_ID = re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA|APKA)[A-Z0-9]{8,}\b")
 _ACCOUNT = re.compile(r"\b\d{12}\b")
+_SIGNATURE = re.compile(r"canonical string|canonical request|string-to-sign|string to sign", re.IGNORECASE)
 _DATE_SKEW_LIMIT_SECONDS = 24 * 3600
 
 
@@ -74,7 +75,7 @@ def error_type(answer: Answer) -> str | None:
     if answer.status == 200:  # noqa: PLR2004 - HTTP
         return None
     found = _error(answer).get("__type", answer.headers.get("x-amzn-errortype", ""))
-    name = found.rpartition("#")[2].partition(":")[0] if isinstance(found, str) else ""
+    name = found.rpartition("#")[2].partition(":")[0].rpartition(".")[2] if isinstance(found, str) else ""
     if answer.status < 400 or not _TYPE.fullmatch(name):  # noqa: PLR2004 - HTTP
         raise UpstreamError("upstream-status")
     return name
@@ -107,7 +108,7 @@ def failure(answer: Answer, name: str, keys: KeyPair | None) -> Reply:
         UpstreamError: it is about the gateway's own identity.
 
     """
-    if name in IDENTITY_ERRORS:
+    if name in IDENTITY_ERRORS or f"{name}Exception" in IDENTITY_ERRORS:
         raise UpstreamError(f"identity:{name}")
     error = _error(answer)
     message = error.get("message", error.get("Message"))
@@ -123,7 +124,9 @@ def failure(answer: Answer, name: str, keys: KeyPair | None) -> Reply:
 
 
 def mask(text: str, keys: KeyPair | None) -> str:
-    """`text` without ARNs, key ids, account ids and the gateway's own keys."""
+    """`text` without ARNs, key ids, account ids and the gateway's own keys; nothing of one about a signature."""
+    if _SIGNATURE.search(text):
+        return "***"
     if keys is not None:
         for own in (keys.access_key_id, keys.secret_access_key, keys.session_token):
             if own:

@@ -40,6 +40,13 @@ class MemoryStore:
             self._full_at[key] = full_at
             return wait
         self._full_at[key] = full_at + cost
-        if len(self._full_at) > MAX_KEYS:
-            del self._full_at[next(iter(self._full_at))]
+        self._forget(now)
         return 0.0
+
+    def _forget(self, now: float) -> None:
+        """Drop the two keys that were used longest ago if they have all their turns again, or if there are too many."""
+        for _ in range(2):
+            oldest = next(iter(self._full_at))
+            if self._full_at[oldest] > now and len(self._full_at) <= MAX_KEYS:
+                return
+            del self._full_at[oldest]

@@ -1,5 +1,6 @@
 """HTTP in, HTTP out: headers, limits, CORS, the two shapes of errors, the audit of every refusal."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -391,3 +392,68 @@ async def test_error_bodies_are_aws_json() -> None:
         assert reply.headers["content-type"] == JSON
         assert set(json.loads(reply.body)) == {"__type", "message"}
         assert reply.headers["x-amzn-errortype"] == reply.type
+
+
+@pytest.mark.parametrize("value", ["1", "yes", "on", "TRUE,true", ""])
+async def test_a_dry_run_is_never_guessed(value: str) -> None:
+    """Who means to try must not act: anything but true or false is refused."""
+    world = World()
+    call = ("AdminDisableUser", {"Username": "bob"}, world.token("admin"))
+    assert (await world.call(*call, headers={"x-gateway-dry-run": value})).status == 400
+    assert not world.cognito.requests
+    assert (await world.call(*call, headers={"x-gateway-dry-run": "False"})).status == 200
+
+
+async def test_who_sends_slowly_takes_nobodys_place() -> None:
+    """R-22: a call counts from when its body is whole, and its caller's rate before that."""
+    world = World('[roles.a]\ngroups = ["a"]\nallow = ["ListUsers"]\nrate_per_minute = 2')
+    app, token = world.assembled.app, world.token("a")
+    seen: list[int] = []
+
+    async def receive() -> Any:
+        seen.append(app._in_flight)
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Any) -> None:
+        return None
+
+    headers = pairs(
+        ("authorization", f"Bearer {token}"), ("content-type", JSON), ("x-amz-target", TARGET + "ListUsers")
+    )
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "raw_path": b"/",
+        "headers": headers,
+        "client": ("192.0.2.7", 1),
+    }
+    for _ in range(2):
+        await app(scope, receive, send)
+    assert seen == [0, 0]
+    assert (await world.call("ListUsers", {}, token)).status == 429
+    assert app._in_flight == 0
+
+
+async def test_a_cancelled_mutation_still_has_its_outcome() -> None:
+    """R-18: the deed may be done although nobody waits for it any more."""
+    world = World()
+
+    def script(_request: object) -> Any:
+        raise asyncio.CancelledError
+
+    world.cognito.script = script
+    with pytest.raises(asyncio.CancelledError):
+        await world.call("AdminDisableUser", {"Username": "bob"}, world.token("admin"))
+    assert [(entry["phase"], entry["error"]) for entry in world.entries] == [("intent", None), ("outcome", "cancelled")]
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "ip"),
+    [("::ffff:203.0.113.9", "203.0.113.9"), ("203.0.113.9:4711", "203.0.113.9"), ("[2001:db8::1]:443", "2001:db8::1")],
+)
+async def test_forwarded_addresses_lose_ports_and_mapping(forwarded: str, ip: str) -> None:
+    """R-22: however a proxy writes an address, it is the caller's own and no other's."""
+    world = World(GATEWAY_TRUSTED_PROXIES="192.0.2.0/24")
+    await world.call(*READ, world.token("admin"), headers={"x-forwarded-for": forwarded})
+    assert world.entries[-1]["caller"]["ip"] == ip

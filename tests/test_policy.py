@@ -8,7 +8,7 @@ from gateway.caller import Caller
 from gateway.operations import catalogue
 from gateway.policy import filter_attribute
 from tests.test_policy_file import FULL, load
-from tests.world import World
+from tests.world import World, answer
 
 LIMITED = """
 [roles.moderator]
@@ -101,8 +101,6 @@ async def test_limits_of_several_roles_never_add_up() -> None:
 
 async def test_hidden_attributes_are_taken_out_of_answers() -> None:
     """R-10: a role sees the attributes that it may read, whatever Cognito answers."""
-    from tests.world import answer  # noqa: PLC0415 - shadows nothing above
-
     world = World(LIMITED)
     found = attributes("name", "email", "phone_number", "sub")
     user = {"Username": "bob", "Attributes": found, "UserAttributes": found, "Enabled": True}
@@ -176,3 +174,67 @@ def test_every_signed_operation_that_can_be_allowed_names_a_pool() -> None:
         text = f'[roles.a]\ngroups = ["a"]\nallow = ["{operation.name}"]'
         if operation.signed and operation.takes_pool and operation.service == "cognito-idp":
             load(text)
+
+
+WIDE = """
+[roles.a]
+groups = ["a"]
+allow = ["DescribeUserPoolClient", "UpdateUserPool", "AdminRespondToAuthChallenge", "AdminLinkProviderForUser",
+         "CreateUserImportJob"]
+[roles.a.limits]
+attributes = ["name"]
+readable = ["name"]
+"""
+
+
+async def test_no_answer_shows_a_clients_secret() -> None:
+    """R-01: the gateway adds SECRET_HASH so that secrets stay here; reading a client's settings does not undo that."""
+    world = World('[roles.a]\ngroups = ["a"]\nallow = ["DescribeUserPoolClient"]')
+    client = {"ClientId": world.mint.client_id, "ClientSecret": "canary-secret", "ClientName": "web"}
+    world.cognito.script = lambda _request: answer({"UserPoolClient": client})
+    reply = await world.call("DescribeUserPoolClient", {"ClientId": world.mint.client_id}, world.token("a"))
+    assert reply.json == {"UserPoolClient": {**client, "ClientSecret": "***"}}
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("UpdateUserPool", {"SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::123456789012:role/Admin"}}),
+        ("UpdateUserPool", {"EmailConfiguration": {"SourceArn": "arn:aws:ses:us-east-1:123456789012:identity/x"}}),
+        ("CreateUserImportJob", {"JobName": "x", "CloudWatchLogsRoleArn": "arn:aws:iam::123456789012:role/Admin"}),
+        (
+            "AdminRespondToAuthChallenge",
+            {
+                "ClientId": "devclient00000000000000001",
+                "ChallengeName": "NEW_PASSWORD_REQUIRED",
+                "ChallengeResponses": {"USERNAME": "bob", "NEW_PASSWORD": "x", "userAttributes.email": "e@x"},
+            },
+        ),
+    ],
+)
+async def test_limits_reach_below_the_top_level(operation: str, body: dict[str, Any]) -> None:
+    """R-10: roles and other AWS resources, and attributes in a challenge's answer, are fields too."""
+    world = World(WIDE)
+    assert (await world.call(operation, body, world.token("a"))).status == 403
+    assert not world.cognito.requests
+
+
+async def test_every_mutation_names_its_target() -> None:
+    """R-18: whom a call acts on is in the line, wherever the operation keeps the name."""
+    world = World(WIDE)
+    body = {
+        "DestinationUser": {"ProviderName": "Cognito", "ProviderAttributeValue": "alice"},
+        "SourceUser": {"ProviderName": "X", "ProviderAttributeName": "Cognito_Subject", "ProviderAttributeValue": "1"},
+    }
+    assert (await world.call("AdminLinkProviderForUser", body, world.token("a"))).status == 200
+    assert [entry["target"]["username"] for entry in world.entries] == ["alice", "alice"]
+
+
+async def test_an_answer_that_cannot_be_filtered_is_not_passed_on() -> None:
+    """R-19: a role that may not see everything gets nothing of an answer that is not JSON, and the audit says so."""
+    world = World(LIMITED)
+    world.cognito.script = lambda _request: answer(b"{garbage}")
+    body = {"Username": "bob", "UserAttributes": attributes("name")}
+    reply = await world.call("AdminCreateUser", body, world.token("moderator"))
+    assert reply.status == 502
+    assert [(entry["phase"], entry["status"]) for entry in world.entries] == [("intent", None), ("outcome", 502)]

@@ -126,6 +126,7 @@ def test_the_built_in_policy_is_what_is_documented() -> None:
         ('[roles.a]\ngroups = ["a"]\n[roles.a.limits]\nmembers = ["Anything"]', "is not one of"),
         ('[roles.a]\ngroups = ["a"]\n[roles.a.limits]\nattribute = []', "did you mean attributes"),
         ('[roles.a]\ngroups = ["a"]\n[roles.a.aws]\nrole_arn = "x"', "ARN of an IAM role"),
+        ('[roles.a]\ngroups = ["a"]\n[roles.a.limits]\ngroups = ["any"]', "write "),
         ("[guards]\nrank = true", "does not enforce this guard"),
         ("[guards.step_up]\nAdminSetUserPassword = { max_age_seconds = 900 }", "does not enforce this guard"),
         ("[guards]\nranks = false", "did you mean rank"),

@@ -201,3 +201,41 @@ async def test_a_roles_sign_in_operations_get_the_hash_too() -> None:
     body = auth("ADMIN_USER_PASSWORD_AUTH", USERNAME="alice", PASSWORD="x")
     assert (await world.call("AdminInitiateAuth", body, world.token("a"))).status == 200
     assert world.cognito.bodies[0]["AuthParameters"]["SECRET_HASH"] == hash_of("alice")
+
+
+@pytest.mark.parametrize("twin", ["Username", "username", "UserName"])
+@pytest.mark.parametrize("operation", ["InitiateAuth", "RespondToAuthChallenge"])
+async def test_a_second_spelling_of_the_user_is_refused(operation: str, twin: str) -> None:
+    """R-22: a decoy name beside the real one must not be what is limited and written down."""
+    world = World()
+    names = {"USERNAME": "admin@example.com", twin: "decoy"}
+    body = {
+        "InitiateAuth": {"ClientId": CLIENT, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": names},
+        "RespondToAuthChallenge": {"ClientId": CLIENT, "ChallengeName": "SMS_MFA", "ChallengeResponses": names},
+    }[operation]
+    assert (await world.call(operation, body)).status == 400
+    assert not world.cognito.requests
+
+
+@pytest.mark.parametrize("name", ["", "x" * 129, "\u0390" * 32_000])
+async def test_a_name_that_is_no_name_costs_no_memory(name: str) -> None:
+    """R-22: what cannot be a user's name is refused before it becomes a key of the rates."""
+    world = World()
+    assert (await world.call("InitiateAuth", auth(USERNAME=name))).status in {400, 413}
+    assert not world.cognito.requests
+
+
+async def test_a_stranger_cannot_use_up_a_signed_in_users_turns() -> None:
+    """R-22: who holds a token is counted apart from who merely says a name."""
+    world = World()
+    for _ in range(12):
+        await world.call("ForgotPassword", {"ClientId": CLIENT, "Username": "alice"})
+    assert (await world.call("GetUser", {"AccessToken": world.token("user")})).status == 200
+
+
+async def test_the_address_that_cognito_trusts_is_not_the_strangers_to_choose() -> None:
+    """Cognito believes UserContextData.IpAddress of a client with a secret: its risk engine must not be fooled."""
+    world = World(**CONFIDENTIAL)
+    body = auth(USERNAME="alice", PASSWORD="x")
+    assert (await world.call("InitiateAuth", {**body, "UserContextData": {"IpAddress": "203.0.113.1"}})).status == 403
+    assert (await world.call("InitiateAuth", {**body, "UserContextData": {"EncodedData": "x"}})).status == 200

@@ -36,10 +36,19 @@ async def test_callers_do_not_share_turns() -> None:
     assert await counters.take("b", 5, 0.0) == 0.0
 
 
-async def test_memory_is_bounded(monkeypatch: object) -> None:
+async def test_memory_is_bounded() -> None:
     """R-22: a stream of invented callers does not grow the store without end."""
     counters = MemoryStore()
     for number in range(store.MAX_KEYS + 10):
         await counters.take(str(number), 5, 0.0)
     assert len(counters._full_at) == store.MAX_KEYS
-    del monkeypatch
+
+
+async def test_a_key_with_all_its_turns_is_forgotten() -> None:
+    """R-22: names that were seen once do not stay."""
+    counters = MemoryStore()
+    for number in range(100):
+        await counters.take(str(number), 5, 0.0)
+    for number in range(100):
+        await counters.take(f"later-{number}", 5, 100.0)
+    assert len(counters._full_at) == 100

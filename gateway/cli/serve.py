@@ -75,6 +75,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return 1
     workers = arguments.workers or settings.workers
     host, number = arguments.host or settings.host, arguments.port or settings.port
+    if workers > 1:
+        container.log("warning: rates count in each process: a caller may get up to as many times its rate")
     os.environ[container.WORKERS] = str(workers)
     container.log(
         f"serving {settings.user_pool_id} on http://{host}:{number} with {workers} process{'es' * (workers > 1)}"

@@ -25,6 +25,7 @@ from gateway.runtimes import audit_sinks, rs256_openssl
 from gateway.runtimes.httpx_transport import HttpxTransport
 from gateway.runtimes.pool import Pool
 from gateway.settings import Settings, load
+from gateway.settings.forms import is_toml
 from gateway.store import MemoryStore
 
 WORKER = "GATEWAY_WORKER"
@@ -58,13 +59,15 @@ def read_settings(values: Mapping[str, str]) -> tuple[Settings, Policy]:
 
 
 def policy_text(source: str | None) -> str | None:
-    """The text of the policy file at `source`; None stands for the built-in one.
+    """The policy at `source`, a path or TOML itself; None stands for the built-in one.
 
     Raises:
         OSError: it cannot be read.
 
     """
-    return None if source is None else pathlib.Path(source).read_text(encoding="utf-8")
+    if source is None or is_toml(source):
+        return source
+    return pathlib.Path(source).read_text(encoding="utf-8")
 
 
 def log(line: str) -> None:

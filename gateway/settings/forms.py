@@ -74,8 +74,13 @@ def token_use(text: str) -> frozenset[str]:
     return frozenset(text.split(","))
 
 
+IPV4 = 4
+LEAST_PREFIX = 8  # 10.0.0.0/8 is the widest network that anyone owns
+LEAST_PREFIX_V6 = 7  # fc00::/7
+
+
 def network(text: str) -> Network:
-    """Return an IP network, or an address as a network of one. Raises `Unfit`, also for set host bits and for /0.
+    """Return an IP network, or an address as a network of one. Raises `Unfit`, also for host bits and wide networks.
 
     Everyone as a trusted proxy would let each caller choose the address that it is counted by.
     """
@@ -83,7 +88,7 @@ def network(text: str) -> Network:
         found = ipaddress.ip_network(text, strict=True)
     except ValueError:
         raise Unfit from None
-    if found.prefixlen == 0:
+    if found.prefixlen < (LEAST_PREFIX if found.version == IPV4 else LEAST_PREFIX_V6):
         raise Unfit
     return found
 

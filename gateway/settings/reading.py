@@ -31,6 +31,10 @@ def _position(problem: Problem) -> int:
     return _ORDER.get(problem.name.removesuffix(FILE_SUFFIX), len(_ORDER))
 
 
+NEVER_EMPTY = frozenset({"AWS_REGION", "GATEWAY_POLICY"})
+"""Beside secrets and required settings: an empty one is a template that failed, and its default would open more."""
+
+
 class Reading:
     """What was found so far: a value for each setting that was taken, and the problems."""
 
@@ -102,7 +106,7 @@ class Reading:
         text = self._sealed[setting.name] if setting.secret else self._lookup(setting.name)
         if isinstance(text, Unfit):
             raise text
-        if text == "" and (setting.secret or setting.required or setting.name == "AWS_REGION"):
+        if text == "" and (setting.secret or setting.required or setting.name in NEVER_EMPTY):
             raise Unfit(read="an empty value")  # a mount or a template that failed
         if not text:
             if setting.required:
