@@ -20,7 +20,6 @@ from gateway.policy import Grant, filter_attribute
 from gateway.relay import Reply
 
 _NAMED_IN = (
-    (None, "Username"),
     ("DestinationUser", "ProviderAttributeValue"),
     ("User", "ProviderAttributeValue"),
     ("AuthParameters", "USERNAME"),
@@ -113,8 +112,11 @@ def _force(body: dict[str, Any], member: str, own: str) -> None:
 def target_of(body: Mapping[str, Any]) -> Target | None:
     """Whom or what a body acts on, for the audit, wherever its operation names it."""
     group = _text(body, "GroupName")
+    plain = _text(body, "Username")
+    if plain is not None:
+        return Target(username=plain, group=group)
     for holder, member in _NAMED_IN:
-        place = body if holder is None else body.get(holder)
+        place = body.get(holder)
         username = _text(place, member) if isinstance(place, Mapping) else None
         if username is not None:
             return Target(username=username, group=group)

@@ -41,7 +41,7 @@ _ACCESS = frozenset({"access"})
 _ID = frozenset({"id"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for every call: freezing would double the cost
 class Ask:
     """One request, whatever it came in by: the operation's target, the caller's token, how to read the body."""
 
@@ -67,7 +67,7 @@ class _Call:
     written: Phase | None = None  # the last line of it that was accepted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for every call: freezing would double the cost
 class _Fate:
     """How a call ended: what an outcome, or a refusal, adds to the line."""
 

@@ -52,7 +52,7 @@ _SIGNATURE = re.compile(r"canonical string|canonical request|string-to-sign|stri
 _DATE_SKEW_LIMIT_SECONDS = 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for every call: freezing would double the cost
 class Reply:
     """What the caller gets: neutral, rendered by the app."""
 

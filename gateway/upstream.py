@@ -30,7 +30,7 @@ class Origin:
         return name if self.port == {"https": 443, "http": 80}[self.scheme] else f"{name}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for every call: freezing would double the cost
 class Request:
     """One HTTP request to an origin: `POST` unless said otherwise, headers in the order they are written.
 
@@ -44,7 +44,7 @@ class Request:
     path: str = "/"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for every call: freezing would double the cost
 class Answer:
     """A whole answer. `headers` has lower-case names; of several with one name the last is kept."""
 

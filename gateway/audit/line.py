@@ -33,7 +33,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BEGINNING = b'{"time":"'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for every call: freezing would double the cost
 class Target:
     """Whom or what a call acts on, as far as it is known: the names only."""
 
@@ -42,7 +42,7 @@ class Target:
     group: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # made for every call: freezing would double the cost
 class Entry:
     """What one line says, the chain apart. Names, numbers and slugs; nothing of a body, a header or a token."""
 
