@@ -100,10 +100,8 @@ def test_the_strict_upstream_takes_nothing_but_a_right_signature(change: dict[st
 def test_a_peer_that_lets_everything_through_is_found_out(made: material.Material, strict: upstreams.Strict) -> None:
     """The check has teeth: an upstream without any gateway before it fails every part of it."""
     found = checking.problems(strict.port, strict, made, gateway=True)
-    assert [line.partition(":")[0] for line in found[:2]] == [
-        "a good request",
-        "7 refused requests reached the upstream",
-    ]
+    assert found[0].startswith("a good request: status 403")
+    assert found[1] == "7 refused requests reached the upstream"
     assert {line.removeprefix("it is not so that it ") for line in found[2:]} >= {"counts rates", "masks errors"}
 
 
@@ -153,7 +151,7 @@ def test_ratios_are_medians_to_the_reference_of_the_same_run() -> None:
     }
     rows = results.table({name: name for name in rounds}, rounds, REFERENCE).splitlines()[2:]
     cells = [cell.strip() for cell in rows[0].split("|")]
-    assert cells[1:6] == ["gateway", "3,000", "1.50", "333.3", "1.50"]
+    assert cells[1:6] == ["gateway", "3,000", "1.50", "333.3", "3,000"]
     assert "360 = requests" in cells
     assert "1.00" in rows[1]
     assert "none" in rows[1]
@@ -170,15 +168,25 @@ def test_figures_with_errors_missing_signatures_or_missing_audit_lines_are_worth
 def test_a_process_is_measured_with_its_children_and_ends_with_its_block(tmp_path: pathlib.Path) -> None:
     """What the benchmark starts is measured whole, and nothing of it stays."""
     spin = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
-    inner = f"import os; print(os.getpid(), flush=True)\n{spin}"
-    with processes.running([sys.executable, "-c", inner], min(os.sched_getaffinity(0)), tmp_path) as process:
+    with processes.running([sys.executable, "-c", spin], min(os.sched_getaffinity(0)), tmp_path) as process:
         deadline = time.monotonic() + 10
         while (spent := processes.cpu_us(process.pid)) < 200_000 and time.monotonic() < deadline:
             time.sleep(0.02)
-        children = list(processes.below(process.pid))
+        children = processes.below(process.pid)
     assert spent >= 200_000
     assert process.poll() is not None
-    assert not any(pathlib.Path(f"/proc/{pid}/stat").exists() for pid in children)
+    while any(map(alive, children)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(children) == 1
+    assert not any(map(alive, children))
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended may still stand in the list until its new parent has seen it."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def run(*command: str, **environment: str) -> "subprocess.CompletedProcess[str]":

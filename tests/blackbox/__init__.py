@@ -1,1 +1,1 @@
-"""The gateway from outside: a process, sockets, and what arrives at the Cognito behind it. One suite for every runtime."""
+"""The gateway from outside: a process, sockets, what arrives at the Cognito behind it. One suite for every runtime."""

@@ -1,27 +1,29 @@
 """One gateway of each runtime for a suite, with nothing left over from the test before."""
 
+import contextlib
 import pathlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.blackbox.gateways import CLIENT, POOL, RUNTIMES, Gateway
+from tests.blackbox.canaries import HeededMint
+from tests.blackbox.gateways import CLIENT, POOL, REGION, RUNTIMES, Gateway, container
 from tests.blackbox.stub import Stub
-from tests.minting import Mint
+
+Start = Callable[..., Gateway]
 
 
 @pytest.fixture(scope="module", params=sorted(RUNTIMES))
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway of one runtime, with its stub; checked for secrets when it ends."""
-    mint = Mint(POOL, "eu-west-1", CLIENT, now=time.time())
-    stub = Stub(mint.jwks)
+    """A gateway of one runtime, with its stub; checked for secrets when it ends.
+
+    A suite that needs it otherwise has a dict `OPTIONS`: its policy, and settings.
+    """
     folder: pathlib.Path = tmp_path_factory.mktemp(request.param)
-    try:
-        with RUNTIMES[request.param](folder, stub, mint) as gateway:
-            yield gateway
-    finally:
-        stub.stop()
+    options = getattr(request.module, "OPTIONS", {})
+    with _pool() as (stub, mint), RUNTIMES[request.param](folder, stub, mint, **options) as gateway:
+        yield gateway
 
 
 @pytest.fixture
@@ -29,3 +31,31 @@ def gateway(running: Gateway) -> Gateway:
     """The running gateway, its stub's memory empty."""
     running.stub.reset()
     return running
+
+
+@pytest.fixture
+def pool() -> Iterator[tuple[Stub, HeededMint]]:
+    """A Cognito and its mint for one test."""
+    with _pool() as found:
+        yield found
+
+
+@pytest.fixture
+def start(pool: tuple[Stub, HeededMint], tmp_path: pathlib.Path) -> Iterator[Start]:
+    """Start containers with settings of the test's own; a second one goes on in the folder of the first."""
+    with contextlib.ExitStack() as running:
+
+        def started(**options: object) -> Gateway:
+            return running.enter_context(container(tmp_path, *pool, **options))  # type: ignore[arg-type] # settings
+
+        yield started
+
+
+@contextlib.contextmanager
+def _pool() -> Iterator[tuple[Stub, HeededMint]]:
+    mint = HeededMint(POOL, REGION, CLIENT, now=time.time())
+    stub = Stub(mint.jwks)
+    try:
+        yield stub, mint
+    finally:
+        stub.stop()

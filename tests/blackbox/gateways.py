@@ -1,4 +1,4 @@
-"""A gateway of each runtime, as a process; and a caller that speaks to it in raw bytes."""
+"""A gateway of each runtime, as a process, and everything that it was heard to say."""
 
 import contextlib
 import os
@@ -8,19 +8,25 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import IO, Any
 
+from tests.audit.oracle import verified
+from tests.blackbox import wire
+from tests.blackbox.canaries import Canaries, HeededMint
 from tests.blackbox.stub import Stub
-from tests.minting import Mint
+from tests.blackbox.wire import Line, Response
 
 ACCESS_KEY_ID = "AKIACANARYCANARY0003"
 SECRET_ACCESS_KEY = "canary-secret-access-key-0000000000000003"
 SESSION_TOKEN = "canary-session-token-00000000000000000003"
 POOL = "eu-west-1_TESTPOOLA"
+REGION = "eu-west-1"
 CLIENT = "1h57kf5cpq17m0eml12EXAMPLE"
 ORIGIN = "https://app.example.com"
 START_SECONDS = 20.0
+END_SECONDS = 20.0
 
 POLICY = """
 [roles.admin]
@@ -42,137 +48,174 @@ allow = []
 """
 
 
-@dataclass
-class Response:
-    """An HTTP answer, or a closed connection (`status` None)."""
-
-    status: int | None
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
+class Leaked(AssertionError):
+    """The gateway let a secret out."""
 
 
 class Gateway:
-    """One running gateway, the stub behind it, and everything that it said."""
+    """One running gateway and the stub behind it. `process` is the one that takes signals."""
 
-    def __init__(self, port: int, stub: Stub, mint: Mint, folder: pathlib.Path) -> None:
+    def __init__(
+        self, port: int, stub: Stub, mint: HeededMint, folder: pathlib.Path, process: "subprocess.Popen[bytes]"
+    ) -> None:
         """`folder` holds its audit and its logs."""
         self.port = port
         self.stub = stub
         self.mint = mint
         self.folder = folder
+        self.process = process
         self.said = bytearray()
-        self.tokens: set[str] = set()
+        self.cut_short = False  # it was killed: its audit may end in half a line
+        mint.canaries = self.canaries = mint.canaries or Canaries(ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN)
+        self._line = Line(port)
 
     def token(self, *groups: str, **claims: object) -> str:
         """An access token of a person in `groups`, good now."""
-        token = self.mint.access(groups=list(groups), **claims)
-        self.tokens.add(token)
-        return token
+        return self.mint.access(groups=list(groups), **claims)
 
-    def send(self, raw: bytes, *, timeout_seconds: float = 5.0, half_close: bool = False) -> list[Response]:
-        """Send bytes on one connection; all answers until it closes or falls silent."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout_seconds) as connection:
-            with contextlib.suppress(OSError):
-                connection.sendall(raw)
-                if half_close:
-                    connection.shutdown(socket.SHUT_WR)
-            data, complete = b"", False
-            while not complete:
-                try:
-                    more = connection.recv(65536)
-                except OSError:
-                    break
-                data += more
-                complete = not more or (len(_responses(data)) == raw.count(b"HTTP/1.1\r\n") > 0 and _whole(data))
+    def send(
+        self, raw: bytes, *, answers: int | None = None, timeout_seconds: float = 5.0, half_close: bool = False
+    ) -> list[Response]:
+        """Send bytes on a connection of their own; see `wire.exchange`."""
+        self.canaries.heed(raw)
+        found, data = wire.exchange(
+            self.port, raw, answers=answers, timeout_seconds=timeout_seconds, half_close=half_close
+        )
         self.said += data
-        return _responses(data) or [Response(None)]
+        return found
 
-    def call(  # noqa: PLR0913 - a request has that many parts
+    def call(
         self,
         operation: str | None,
         body: bytes = b"{}",
         token: str | None = None,
         *,
-        headers: Mapping[str, str] | list[tuple[str, str]] = (),  # type: ignore[assignment]
+        headers: Mapping[str, str] | list[tuple[str, str]] | tuple[()] = (),
         method: str = "POST",
         path: str = "/",
         timeout_seconds: float = 20.0,
     ) -> Response:
-        """One request as an SDK sends it."""
+        """One request as an SDK sends it, on a connection of its own."""
         more = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
-        names = {name.lower() for name, _ in more}
-        found = [("Host", "gateway"), ("Connection", "close"), *more]
-        if operation is not None:
-            found.append(("X-Amz-Target", f"AWSCognitoIdentityProviderService.{operation}"))
-        if token is not None:
-            found.append(("Authorization", f"Bearer {token}"))
-        if "content-type" not in names:
-            found.append(("Content-Type", "application/x-amz-json-1.1"))
-        if "content-length" not in names:
-            found.append(("Content-Length", str(len(body))))
-        head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in found)
-        raw = head.encode("utf-8", "surrogatepass") + b"\r\n" + body
+        raw = wire.request(operation, body, token, headers=more, method=method, path=path)
         return self.send(raw, timeout_seconds=timeout_seconds)[0]
+
+    def ask(self, operation: str, body: bytes = b"{}", token: str | None = None) -> Response:
+        """One request as an SDK sends it, on the connection that is kept for these."""
+        raw = wire.request(operation, body, token, close=False)
+        self.canaries.heed(raw)
+        found, data = self._line.ask(raw)
+        self.said += data
+        return found
+
+    @property
+    def audits(self) -> list[pathlib.Path]:
+        """The files that it writes down everything in: one for each worker."""
+        return sorted(self.folder.glob("audit*.jsonl"))
 
     @property
     def audit(self) -> bytes:
         """What it wrote down."""
-        path = self.folder / "audit.jsonl"
-        return path.read_bytes() if path.exists() else b""
+        return b"".join(path.read_bytes() for path in self.audits)
 
-    def canaries(self) -> list[str]:
-        """Secrets that it let out, anywhere (R-01)."""
-        told = bytes(self.said) + self.audit + b"".join(path.read_bytes() for path in self.folder.glob("*.log"))
-        secrets = {ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, "CanaryPassw0rd!", *self.tokens}
-        return sorted(secret for secret in secrets if secret.encode() in told)
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """Its audit's whole lines, each file's chain checked."""
+        return [entry for path in self.audits for entry in verified(path.read_bytes().splitlines(keepends=True))]
+
+    @property
+    def peak_memory_bytes(self) -> int:
+        """The most memory that its process has held so far."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text("utf-8")
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))) * 1024
+
+    @property
+    def errors(self) -> str:
+        """What it told the operator."""
+        return (self.folder / "err.log").read_text("utf-8")
+
+    def told(self) -> list[bytes]:
+        """Everything that came out of it, ever: answers, audit, standard output and error."""
+        return [bytes(self.said), *(path.read_bytes() for path in self.folder.iterdir() if path.name != "policy.toml")]
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it and give its exit status."""
+        self._line.close()
+        self.cut_short = self.cut_short or number == signal.SIGKILL
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
 
 
 @contextlib.contextmanager
-def container(folder: pathlib.Path, stub: Stub, mint: Mint, **settings: str) -> Iterator[Gateway]:
-    """`gateway serve` in a process of its own; at its end no secret may be found in anything that it said."""
+def container(
+    folder: pathlib.Path,
+    stub: Stub,
+    mint: HeededMint,
+    *,
+    policy: str = POLICY,
+    stdout: IO[bytes] | int | None = None,
+    **settings: str,
+) -> Iterator[Gateway]:
+    """`gateway serve` in a process of its own; at its end no secret may be found in anything that it said.
+
+    `settings` go over the usual ones; an empty one is left out. A test may end the process itself. `stdout` takes the
+    place of the file that standard output goes to.
+
+    Raises:
+        Leaked: a secret was let out.
+        AssertionError: it did not start, did not end well, or something escaped it.
+
+    """
     port = free_port()
-    policy = folder / "policy.toml"
-    policy.write_text(POLICY, encoding="utf-8")
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "COGNITO_USER_POOL_ID": mint.pool_id,
-        "COGNITO_CLIENT_IDS": mint.client_id,
-        "COGNITO_ENDPOINT_URL": stub.url,
-        "COGNITO_JWKS_URL": f"{stub.url}/keys",
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
-        "AWS_SESSION_TOKEN": SESSION_TOKEN,
-        "GATEWAY_POLICY": str(policy),
-        "GATEWAY_ALLOWED_ORIGINS": ORIGIN,
-        "GATEWAY_AUDIT": f"file:{folder / 'audit.jsonl'}",
-        "PORT": str(port),
-    } | settings
+    (folder / "policy.toml").write_text(policy, encoding="utf-8")
+    environment = _environment(folder, stub, mint, port) | settings
     with (folder / "out.log").open("ab") as out, (folder / "err.log").open("ab") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "serve"], cwd=folder, env=environment, stdout=out, stderr=err
+            [sys.executable, "-m", "gateway", "serve"],
+            cwd=folder,
+            env={name: value for name, value in environment.items() if value},
+            stdout=out if stdout is None else stdout,
+            stderr=err,
         )
-        gateway = Gateway(port, stub, mint, folder)
-        try:
-            _wait(process, port, folder)
-            yield gateway
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                status = process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                raise
-    if status != 0:
-        raise AssertionError(f"exit status {status}: {(folder / 'err.log').read_text()}")
-    found = gateway.canaries()
+    gateway = Gateway(port, stub, mint, folder, process)
+    ended_by_test = status = None
+    try:
+        _wait(gateway)
+        yield gateway
+        ended_by_test = process.poll()
+    finally:
+        status = gateway.end()
+    check(gateway, status if ended_by_test is None else 0)
+
+
+def check(gateway: Gateway, status: int) -> None:
+    """What must hold of every gateway that has ended.
+
+    Raises:
+        Leaked: a secret was let out.
+        AssertionError: it did not end well, or something escaped it.
+
+    """
+    found = gateway.canaries.found(gateway.told())
     if found:
-        raise AssertionError(f"secrets were let out: {found}")
-    if b"Traceback" in (folder / "err.log").read_bytes():
-        raise AssertionError((folder / "err.log").read_text())
+        raise Leaked(f"secrets were let out: {found}")
+    if status != 0:
+        raise AssertionError(f"exit status {status}: {gateway.errors}")
+    for sign in ("Traceback", "defect in request", "never retrieved", "never awaited"):
+        if sign in gateway.errors:
+            raise AssertionError(gateway.errors)
+    if not gateway.cut_short:
+        gateway.entries  # noqa: B018 - reading them checks their chains
 
 
-RUNTIMES = {"container": container}
+RUNTIMES: dict[str, Callable[..., AbstractContextManager[Gateway]]] = {"container": container}
+"""Each is called with a folder, a stub, a mint, and by name a policy and settings; see `container`."""
 
 
 def free_port() -> int:
@@ -182,37 +225,32 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def _wait(process: "subprocess.Popen[bytes]", port: int, folder: pathlib.Path) -> None:
+def _environment(folder: pathlib.Path, stub: Stub, mint: HeededMint, port: int) -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "COGNITO_USER_POOL_ID": mint.pool_id,
+        "COGNITO_CLIENT_IDS": mint.client_id,
+        "COGNITO_ENDPOINT_URL": stub.url,
+        "COGNITO_IDENTITY_ENDPOINT_URL": stub.url,
+        "COGNITO_JWKS_URL": f"{stub.url}/keys",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AWS_SESSION_TOKEN": SESSION_TOKEN,
+        "GATEWAY_POLICY": str(folder / "policy.toml"),
+        "GATEWAY_ALLOWED_ORIGINS": ORIGIN,
+        "GATEWAY_AUDIT": f"file:{folder / 'audit.jsonl'}",
+        "PORT": str(port),
+    }
+
+
+def _wait(gateway: Gateway) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as probe:
-            probe.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            if probe.recv(64).startswith(b"HTTP/1.1 200"):
+    while time.monotonic() < deadline and gateway.process.poll() is None:
+        with contextlib.suppress(OSError):
+            raw = wire.request(None, b"", method="GET", path="/healthz")
+            if wire.exchange(gateway.port, raw, timeout_seconds=1.0)[0][0].status == 200:
                 return
         time.sleep(0.02)
-    process.kill()
-    process.wait()
-    raise AssertionError(f"the gateway did not start: {(folder / 'err.log').read_text()}")
-
-
-def _responses(data: bytes) -> list[Response]:
-    found = []
-    while data:
-        head, separator, rest = data.partition(b"\r\n\r\n")
-        if not separator or not head.startswith(b"HTTP/"):
-            break
-        lines = head.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-        status = int(lines[0].split(" ", 2)[1])
-        length = int(headers.get("content-length", "0"))
-        if status >= 200:  # noqa: PLR2004 - an interim answer is none
-            found.append(Response(status, headers, rest[:length]))
-        data = rest[length:] if status >= 200 else rest  # noqa: PLR2004
-    return found
-
-
-def _whole(data: bytes) -> bool:
-    last = _responses(data)[-1]
-    return len(last.body) == int(last.headers.get("content-length", "0"))
+    gateway.process.kill()
+    gateway.process.wait()
+    raise AssertionError(f"the gateway did not start: {(gateway.folder / 'err.log').read_text()}")
