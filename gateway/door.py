@@ -23,6 +23,7 @@ _BACKOFF_SECONDS = 0.05
 _BUDGET = 10.0
 _BUDGET_PER_CALL = 0.1
 _LEAST_SKEW_SECONDS = 2.0
+_PASSING = frozenset({"reset", "cut_short", "closed"})  # what is too large, or not HTTP, will be so again
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _USER_AGENT = "cognito-edge-gateway/0.1.0"
 
@@ -153,7 +154,7 @@ class Door:
                 raise
             except (NotSent, Broken) as error:
                 stale = isinstance(error, Broken) and error.reused
-                if sending.operation.mutates and not isinstance(error, NotSent):
+                if not isinstance(error, NotSent) and (sending.operation.mutates or error.reason not in _PASSING):
                     raise
                 if attempt >= attempts or self._budget < 1:
                     raise

@@ -41,6 +41,8 @@ def failing(times: int, error: Callable[[], Exception]) -> Callable[[Request], A
         (MUTATION, lambda: NotSent("refused"), 200, 3),
         (MUTATION, lambda: Broken("reset", reused=True), 502, 1),
         (MUTATION, lambda: Broken("reset"), 502, 1),
+        (READ, lambda: Broken("too_large"), 502, 1),
+        (READ, lambda: Broken("not_http"), 502, 1),
         (READ, lambda: ConnectTimeout("connect"), 504, 1),
         (READ, lambda: AnswerTimeout("silent"), 504, 1),
         (MUTATION, lambda: AnswerTimeout("silent"), 504, 1),
