@@ -11,7 +11,7 @@ the policy has allowed the operation. What was judged is what is sent.
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway import public
@@ -47,7 +47,7 @@ class Ask:
 
     id: str
     target: bytes
-    token: bytes | None
+    token: bytes | None = field(repr=False)
     ip: str
     read_body: ReadBody
     dry_run: bool = False

@@ -44,6 +44,7 @@ THROTTLES = frozenset({
 
 MAX_RETRY_AFTER_SECONDS = 60
 
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _TYPE = re.compile(r"[A-Za-z0-9_.]{1,128}")
 _ARN = re.compile(r"arn:aws[a-z-]*:[^\s\"';)]*")
 _KEY_ID = re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA|APKA)[A-Z0-9]{8,}\b")
@@ -137,7 +138,7 @@ def mask(text: str, keys: KeyPair | None) -> str:
 def request_id(answer: Answer) -> str | None:
     """Cognito's own id of the request, when it is one."""
     found = answer.headers.get("x-amzn-requestid")
-    return found if found and re.fullmatch(r"[A-Za-z0-9-]{1,64}", found) else None
+    return found if found and _REQUEST_ID.fullmatch(found) else None
 
 
 def clock_offset_seconds(answer: Answer, now: float) -> float | None:

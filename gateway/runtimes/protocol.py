@@ -15,54 +15,23 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from gateway.runtimes import refusals
+from gateway.runtimes.cycle import Cycle, say
 from gateway.runtimes.framing import BETWEEN, BODY, Framing
-from gateway.runtimes.refusals import Header, Refusal, Refused
+from gateway.runtimes.refusals import Refusal, Refused
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 
 
 class _Exit:
-    """What an answer is written to: the transport, but closing it looks after a body that is still arriving.
+    """What an answer is written to: the transport, but closing it looks after a body that is still arriving."""
 
-    `write` is the transport's own, but for a head that waits for its body: the two go out as one, which saves a call to
-    the kernel and a packet.
-    """
-
-    __slots__ = ("_head", "_send", "close", "is_closing", "write")
+    __slots__ = ("close", "is_closing", "write")
 
     def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
-        self.write: Callable[[Any], None] = transport.write
-        self._send: Callable[[Any], None] = transport.write
+        self.write = transport.write
         self.is_closing = transport.is_closing
         self.close = close
-        self._head = b""
-
-    def hold(self) -> None:
-        """Keep what is written next until more follows."""
-        self.write = self._keep
-
-    def _keep(self, head: bytes) -> None:
-        self._head = head
-        self.write = self._join
-
-    def _join(self, body: bytes) -> None:
-        self.write = self._send
-        self._send(self._head + body)
-
-
-class _Cycle(RequestResponseCycle):
-    """One request and its answer."""
-
-    async def send(self, message: "ASGISendEvent") -> None:
-        """Write the head of an answer to POST together with the first of its body, which always follows."""
-        if not self.response_started and self.scope["method"] == "POST" and not self.disconnected:
-            cast("_Exit", self.transport).hold()
-        await super().send(message)
-
-    async def send_500_response(self) -> None:
-        """Answer for an application that failed without a word."""
-        await _send(self.send, refusals.FAILED, (b"connection", b"close"))
 
 
 class Protocol(Framing):
@@ -141,7 +110,7 @@ class Protocol(Framing):
         if len(self.pipeline) >= self.limits.max_pipelined:
             raise Refused(refusals.PIPELINE_FULL)
         before = self.cycle
-        self.cycle = cycle = _Cycle(
+        self.cycle = cycle = Cycle(
             self.scope,
             self.exit,  # type: ignore[arg-type] # as much of a transport as an answer needs
             self.flow,
@@ -295,11 +264,4 @@ class Protocol(Framing):
 
 
 async def _busy(_scope: "Scope", _receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
-    await _send(send, refusals.BUSY)
-
-
-async def _send(send: "ASGISendCallable", refusal: Refusal, *more: Header) -> None:
-    body = refusal.body()
-    headers = [*refusal.headers(len(body)), *more]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await say(send, refusals.BUSY)
