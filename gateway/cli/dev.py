@@ -65,9 +65,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         emulator = _emulator(arguments, policy)
     except ImportError as error:
-        return _fail(
-            f"the emulator is not installed ({error.name} is missing): pip install 'cognito-edge-gateway[dev]'"
-        )
+        return _fail(f"the emulator is not installed ({error.name} is missing): run scripts/venv dev")
     except (OSError, ValueError) as error:
         return _fail(str(error))
     with emulator:
@@ -98,8 +96,12 @@ def _serve(arguments: argparse.Namespace, emulator: "Emulator", started: float) 
         return _fail(*str(error).splitlines())
     except OSError as error:
         return _fail(f"the audit cannot be opened: {error}")
-    _show(arguments, emulator, time.monotonic() - started)
-    return server.run(app, host=HOST, port=arguments.port)
+    return server.run(
+        app,
+        host=HOST,
+        port=arguments.port,
+        ready=lambda _url: _show(arguments, emulator, time.monotonic() - started),
+    )
 
 
 def _values(arguments: argparse.Namespace, emulator: "Emulator") -> dict[str, str]:

@@ -155,7 +155,7 @@ def _key_pair(value: object, where: str) -> KeyPair:
     members = _members(value, where, required=_MEMBERS - {"session_token"}, known=_MEMBERS)
     token = members.get("session_token")
     pair = KeyPair(
-        _text(members["access_key_id"], ACCESS_KEY_ID, f"{where}.access_key_id", "16 to 128 capitals and digits"),
+        _text(members["access_key_id"], ACCESS_KEY_ID, f"{where}.access_key_id", "letters, digits and _"),
         _text(members["secret_access_key"], SECRET_ACCESS_KEY, f"{where}.secret_access_key", "the key, without spaces"),
         None if token is None else _text(token, SESSION_TOKEN, f"{where}.session_token", "the token, without spaces"),
     )

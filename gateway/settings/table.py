@@ -108,7 +108,7 @@ SETTINGS: tuple[Setting, ...] = (
         required=True,
         secret=True,
         meaning="the IAM user's access key id; required unless AWS_CREDENTIALS is set",
-        wanted="an access key id, 16 to 128 capital letters and digits (or AWS_CREDENTIALS instead)",
+        wanted="an access key id: letters, digits and _, nothing around it (or AWS_CREDENTIALS instead)",
     ),
     Setting(
         name="AWS_SECRET_ACCESS_KEY",
@@ -116,7 +116,7 @@ SETTINGS: tuple[Setting, ...] = (
         required=True,
         secret=True,
         meaning="its secret access key; required unless AWS_CREDENTIALS is set",
-        wanted="the secret access key, at least 16 characters without spaces (or AWS_CREDENTIALS instead)",
+        wanted="the secret access key, without spaces (or AWS_CREDENTIALS instead)",
     ),
     Setting(
         name="AWS_SESSION_TOKEN",
