@@ -1,5 +1,6 @@
 """What all tests share: the event loop's name and where the vectors are."""
 
+import os
 import pathlib
 
 import pytest
@@ -19,3 +20,19 @@ def vectors() -> pathlib.Path:
     if not VECTORS.is_dir():
         pytest.skip("no ../shared/vectors beside the project")
     return VECTORS
+
+
+MAY_SKIP = ("no ../shared", "IPv6")
+"""What a machine of CI may lack: the vectors beside the project, and a second address family."""
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With CI=true a skipped test is a failure: a part that should run there did not."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") != "true" or reporter is None:
+        return
+    reasons = [str(report.longrepr) for report in reporter.stats.get("skipped", [])]
+    missing = [reason for reason in reasons if not any(text in reason for text in MAY_SKIP)]
+    if missing:
+        reporter.write_line(f"CI: {len(missing)} tests were skipped that should run: {missing[0]}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
