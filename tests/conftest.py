@@ -32,7 +32,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if os.environ.get("CI") != "true" or reporter is None:
         return
     reasons = [str(report.longrepr) for report in reporter.stats.get("skipped", [])]
-    missing = [reason for reason in reasons if not any(text in reason for text in MAY_SKIP)]
+    allowed = MAY_SKIP if VECTORS.is_dir() else (*MAY_SKIP, "empty parameter set")
+    missing = [reason for reason in reasons if not any(text in reason for text in allowed)]
     if missing:
         reporter.write_line(f"CI: {len(missing)} tests were skipped that should run: {missing[0]}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
