@@ -1,6 +1,7 @@
 """The command line, as a person types it."""
 
 import json
+import operator
 import os
 import pathlib
 import signal
@@ -81,6 +82,24 @@ def test_a_missing_policy_file_is_named(capsys: pytest.CaptureFixture[str]) -> N
     """No traceback for a file that is not there."""
     assert main(["policy", "check", "nowhere.toml"]) == 1
     assert "nowhere.toml: cannot be read: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["policy", "check", "binary"],
+        ["iam-policy", "--pool", "eu-west-1_AbCdEfGhI", "--account", "123456789012", "--policy", "binary"],
+        ["dev", "--policy", "binary"],
+    ],
+    ids=operator.itemgetter(0),
+)
+def test_a_policy_that_is_no_text_is_refused(
+    words: list[str], folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file given by mistake is refused in one line, not with a traceback."""
+    (folder / "binary").write_bytes(b"\x7fELF\xd0\xff")
+    assert main(words) == 1
+    assert "is not UTF-8 text" in capsys.readouterr().err
 
 
 def test_the_iam_policy_is_printed(folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import pathlib
 import sys
 from typing import Any
 
 from gateway.assembly import read_policy
 from gateway.policy import Policy
 from gateway.policy_file import PolicyError
+from gateway.runtimes import container
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse's sub-parsers have no public type
@@ -29,12 +29,12 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse's sub-parsers have no
 def _check(arguments: argparse.Namespace) -> int:
     name = arguments.file
     try:
-        text = sys.stdin.read() if name == "-" else pathlib.Path(name).read_text(encoding="utf-8")
+        text = sys.stdin.read() if name == "-" else container.policy_file_text(name)
         policy = read_policy(text)
     except OSError as error:
         problems = [f"cannot be read: {error.strerror}"]
-    except UnicodeDecodeError:
-        problems = ["is not UTF-8"]
+    except UnicodeDecodeError:  # of standard input
+        problems = ["is not UTF-8 text"]
     except PolicyError as error:
         problems = error.problems
     else:

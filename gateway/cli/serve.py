@@ -78,7 +78,11 @@ def _run(arguments: argparse.Namespace) -> int:
     if workers > 1:
         container.log("warning: rates count in each process: a caller may get up to as many times its rate")
     os.environ[container.WORKERS] = str(workers)
-    container.log(
-        f"serving {settings.user_pool_id} on http://{host}:{number} with {workers} process{'es' * (workers > 1)}"
+    return server.run(
+        "gateway.runtimes.container:application",
+        host=host,
+        port=number,
+        workers=workers,
+        factory=True,
+        ready=lambda url: container.log(f"serving {settings.user_pool_id} on {url}, processes: {workers}"),
     )
-    return server.run("gateway.runtimes.container:application", host=host, port=number, workers=workers, factory=True)

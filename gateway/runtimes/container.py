@@ -22,15 +22,13 @@ from gateway.assembly import Assembled, Parts, assemble, read_policy
 from gateway.audit import Trail
 from gateway.keys import fetch_by
 from gateway.policy import Policy
+from gateway.policy_file import PolicyError
 from gateway.runtimes import audit_sinks, rs256_openssl
 from gateway.runtimes.httpx_transport import HttpxTransport
 from gateway.runtimes.pool import Pool
 from gateway.settings import Settings, load
 from gateway.settings.forms import is_toml
 from gateway.store import MemoryStore
-
-WORKER = "GATEWAY_WORKER"
-"""The number of this worker, 1 to N, set by the server for each of several."""
 
 _COLLECT_AFTER_OBJECTS = 50_000  # some megabytes at most, and more than a thousand calls under way hold
 
@@ -66,11 +64,24 @@ def policy_text(source: str | None) -> str | None:
 
     Raises:
         OSError: it cannot be read.
+        PolicyError: it is not UTF-8 text.
 
     """
-    if source is None or is_toml(source):
-        return source
-    return pathlib.Path(source).read_text(encoding="utf-8")
+    return source if source is None or is_toml(source) else policy_file_text(source)
+
+
+def policy_file_text(path: str) -> str:
+    """The text of a policy file.
+
+    Raises:
+        OSError: it cannot be read.
+        PolicyError: it is not UTF-8 text.
+
+    """
+    try:
+        return pathlib.Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise PolicyError(["is not UTF-8 text"]) from None
 
 
 def log(line: str) -> None:
@@ -152,7 +163,6 @@ class Container:
 def application() -> ASGIApp:
     """What each worker of `gateway serve` runs: settings from the environment, the worker's number from the server."""
     values = environment()
-    values.pop(WORKER, None)
     workers = int(values.pop(WORKERS, "1"))
     settings, policy = read_settings(values)
     container = Container(settings, policy, workers=workers)
