@@ -37,6 +37,8 @@ allow = ["ListUsers", "AdminGetUser", "AdminListGroupsForUser"]
 groups = ["rated"]
 allow = ["AdminGetUser"]
 rate_per_minute = 1
+[quotas]
+UserRead = 1000000
 """
 
 

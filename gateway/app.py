@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.body import parse
-from gateway.errors import BodyTooLarge, GatewayError, TokenError, Unavailable, UnsupportedMedia
+from gateway.errors import BodyTooLarge, GatewayError, StepUpNeeded, TokenError, Unavailable, UnsupportedMedia
 from gateway.headers import Header, Network, caller_ip, length, read, token
 from gateway.pipeline import Ask, Pipeline
 from gateway.relay import Reply
@@ -102,6 +102,7 @@ class App:
             ip=caller_ip(scope.get("client"), found, self._front.trusted_proxies),
             read_body=reading.body,
             dry_run=b"x-gateway-dry-run" in found and found[b"x-gateway-dry-run"].lower() == b"true",
+            idempotency_key=found.get(b"idempotency-key"),
         )
         try:
             if twice is not None:
@@ -205,7 +206,9 @@ def _refusal(error: GatewayError, request_id: str, extra: Iterable[Header]) -> t
         request_id,
         extra,
     )
-    if isinstance(error, TokenError):
+    if isinstance(error, StepUpNeeded):
+        headers.append((b"www-authenticate", error.challenge.encode()))
+    elif isinstance(error, TokenError):
         headers.append((b"www-authenticate", b"Bearer"))
     return headers, body
 

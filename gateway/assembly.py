@@ -11,14 +11,19 @@ from typing import Any
 
 from gateway import policy_file
 from gateway.app import App, Front
-from gateway.audit import Trail
+from gateway.audit import Recorder
 from gateway.credentials import Credentials, PairOfCredentials, RoleCredentials, StaticCredentials
+from gateway.directory import Directory
 from gateway.door import Door
+from gateway.idempotency import Idempotency
 from gateway.judgement import Pool
 from gateway.keys import Key, KeyRing
 from gateway.operations import catalogue
 from gateway.pipeline import Pipeline
 from gateway.policy import Policy
+from gateway.protection import Protection
+from gateway.quotas import Quotas
+from gateway.rooms import Rooms
 from gateway.settings import Settings
 from gateway.settings.endpoints import user_pool
 from gateway.sigv4 import Signer
@@ -37,11 +42,12 @@ class Parts:
     rare_transport: Transport  # to STS
     fetch: Callable[[str], Awaitable[Answer]]  # a GET for key sets
     make_key: Callable[[Mapping[str, Any]], Key]  # a JWK to something that verifies RS256
-    trail: Trail
+    trail: Recorder
     store: Store
     now: Callable[[], float]  # epoch seconds
     monotonic: Callable[[], float]  # seconds
     new_id: Callable[[], str]
+    sleep: Callable[[float], Awaitable[None]]  # seconds
     log: Callable[[str], None]
     share_waits: bool = True  # False where requests must not wait on each other (Workers)
 
@@ -107,7 +113,8 @@ def assemble(settings: Settings, policy: Policy, parts: Parts) -> Assembled:
         client_secrets=settings.client_secrets,
         identity_pool_id=settings.identity_pool_id,
     )
-    pipeline = Pipeline(
+    directory = Directory(revocations=parts.store.revocations, monotonic=parts.monotonic, sleep=parts.sleep)
+    rooms = Rooms(
         pool=pool,
         catalogue=catalogue(),
         policy=policy,
@@ -115,16 +122,37 @@ def assemble(settings: Settings, policy: Policy, parts: Parts) -> Assembled:
         door=door,
         trail=parts.trail,
         store=parts.store,
+        quotas=Quotas(parts.store, overrides=policy.quotas, monotonic=parts.monotonic, sleep=parts.sleep),
+        directory=directory,
+        protection=Protection(
+            policy, store=parts.store, directory=directory, monotonic=parts.monotonic, sleep=parts.sleep
+        ),
+        idempotency=Idempotency(
+            parts.store,
+            secrets=lambda: _secrets(settings),
+            now=parts.now,
+            monotonic=parts.monotonic,
+            sleep=parts.sleep,
+            wait_seconds=settings.timeout_seconds,
+        ),
         now=parts.now,
         monotonic=parts.monotonic,
         log=parts.log,
+        timeout_seconds=settings.timeout_seconds,
     )
     front = Front(
         max_body_bytes=settings.max_body_bytes,
         allowed_origins=settings.allowed_origins,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Assembled(App(pipeline, front, new_id=parts.new_id), keys, policy)
+    return Assembled(App(Pipeline(rooms), front, new_id=parts.new_id), keys, policy)
+
+
+def _secrets(settings: Settings) -> tuple[str, ...]:
+    """The secret keys that the gateway holds, the one in use first: what the tags of kept bodies are made with."""
+    given = settings.credentials
+    pairs = (given.current,) if given.next is None else (given.current, given.next)
+    return tuple(pair.secret_access_key for pair in pairs)
 
 
 def _credentials(settings: Settings, parts: Parts, learn_clock: Callable[[float], None]) -> Credentials:

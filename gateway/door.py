@@ -34,7 +34,7 @@ class _Sending:
 
     operation: Operation
     body: bytes
-    actor: str | None
+    agent: str
     deadline: float
 
 
@@ -81,8 +81,19 @@ class Door:
         self._budget = _BUDGET
         self.offset_seconds = 0.0
 
-    async def carry(self, operation: Operation, body: bytes, *, actor: str | None) -> Reply:
+    async def carry(
+        self,
+        operation: Operation,
+        body: bytes,
+        *,
+        actor: str | None,
+        deadline: float | None = None,
+        guards: bool = False,
+    ) -> Reply:
         """Send `body` as `operation` and return what the caller may see of the answer.
+
+        `deadline`, in monotonic seconds, cuts the timeout of the whole call. `guards`: it is their own read, which the
+        User-Agent says, so that CloudTrail tells it from what the actor asked for.
 
         Raises:
             UpstreamError: unreachable, broken, not JSON, or Cognito refused the gateway's own identity.
@@ -90,7 +101,10 @@ class Door:
             Unavailable: there are no keys to sign with.
 
         """
-        sending = _Sending(operation, body, actor, self._monotonic() + self._timeout_seconds)
+        ends = self._monotonic() + self._timeout_seconds
+        agent = f"{_USER_AGENT} guards" if guards else _USER_AGENT
+        agent = f"{agent} actor/{actor}" if actor else agent
+        sending = _Sending(operation, body, agent, ends if deadline is None or ends < deadline else deadline)
         keys = await self._keys() if operation.signed else None
         answer = await self._exchange(sending, keys)
         name = error_type(answer)
@@ -167,7 +181,6 @@ class Door:
 
     def _request(self, sending: _Sending, keys: KeyPair | None) -> Request:
         operation, body = sending.operation, sending.body
-        agent = f"{_USER_AGENT} actor/{sending.actor}" if sending.actor else _USER_AGENT
         if keys is None:
             headers: tuple[tuple[str, str], ...] = (
                 ("Content-Type", _CONTENT_TYPE),
@@ -176,4 +189,4 @@ class Door:
         else:
             now = self._now() + self.offset_seconds
             headers = self._sign(keys, target=operation.target, body=body, now=now, content_type=_CONTENT_TYPE)
-        return Request(self._origins[operation.service], (*headers, ("User-Agent", agent)), body)
+        return Request(self._origins[operation.service], (*headers, ("User-Agent", sending.agent)), body)

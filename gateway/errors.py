@@ -5,9 +5,14 @@ Prohibition: no request data, token, secret or upstream text in a class or an in
 
     GatewayError
     ├── TokenError            401  no token, or one that is not accepted
+    ├── StepUpNeeded          401  the sign-in is too old or too weak for the operation: RFC 9470's challenge
     ├── Denied                403  operation, target or field is not the caller's to use
     ├── InvalidRequest        400  two tokens, two targets, a body that the operation does not take
     ├── UnknownOperation      400  no such target
+    ├── NoSuchUser            400  a guard asked for the user whom a change names: there is none
+    ├── NoSuchGroup           400  the same of a group
+    ├── IdempotencyConflict   409  the same key is in progress
+    │   └── IdempotencyReuse  422  the same key came with another body
     ├── BodyTooLarge          413
     ├── UnsupportedMedia      415
     ├── RateExceeded          429  + Retry-After
@@ -17,7 +22,7 @@ Prohibition: no request data, token, secret or upstream text in a class or an in
     └── Unavailable           503  + Retry-After: keys, credentials or audit are not to be had
 
 Rendered as AWS JSON by `gateway.app` and, for everything that is not the AWS endpoint, as RFC 9457.
-Source: the AWS JSON 1.1 protocol (`__type`, `message`), RFC 9457, RFC 6750 section 3.
+Source: the AWS JSON 1.1 protocol (`__type`, `message`), RFC 9457, RFC 6750 section 3, RFC 9470 section 3.
 """
 
 from http import HTTPStatus
@@ -49,6 +54,28 @@ class TokenError(GatewayError):
     message = "The token was not accepted."
 
 
+class StepUpNeeded(GatewayError):
+    """The operation wants a more recent or a stronger sign-in than the token's. `challenge` says which (RFC 9470)."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    type = "NotAuthorizedException"
+    message = "A more recent or a stronger sign-in is needed."
+
+    def __init__(self, reason: str, *, acr: str | None = None, max_age_seconds: int | None = None) -> None:
+        """What the operation wants, as the policy has it."""
+        super().__init__(reason)
+        self.acr = acr
+        self.max_age_seconds = max_age_seconds
+
+    @property
+    def challenge(self) -> str:
+        """The value of WWW-Authenticate."""
+        wanted = f', acr_values="{self.acr}"' if self.acr is not None else ""
+        if self.max_age_seconds is not None:
+            wanted += f', max_age="{self.max_age_seconds}"'
+        return f'Bearer error="insufficient_user_authentication", error_description="{self.message}"{wanted}'
+
+
 class Denied(GatewayError):
     """The policy does not let this caller do this."""
 
@@ -71,6 +98,37 @@ class UnknownOperation(GatewayError):
     status = HTTPStatus.BAD_REQUEST
     type = "UnknownOperationException"
     message = "The operation is not known."
+
+
+class NoSuchUser(GatewayError):
+    """A change names a user whom the pool does not have. It was not sent; the answer is what Cognito's would be."""
+
+    status = HTTPStatus.BAD_REQUEST
+    type = "UserNotFoundException"
+    message = "User does not exist."
+
+
+class NoSuchGroup(GatewayError):
+    """A change names a group that the pool does not have. It was not sent."""
+
+    status = HTTPStatus.BAD_REQUEST
+    type = "ResourceNotFoundException"
+    message = "Group not found."
+
+
+class IdempotencyConflict(GatewayError):
+    """A request with the same idempotency key is still in progress."""
+
+    status = HTTPStatus.CONFLICT
+    type = "IdempotencyConflictException"
+    message = "A request with the same Idempotency-Key is in progress."
+
+
+class IdempotencyReuse(IdempotencyConflict):
+    """The idempotency key was used with another body."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    message = "The Idempotency-Key was used with another body."
 
 
 class BodyTooLarge(GatewayError):

@@ -18,7 +18,7 @@ _BEARER = b"bearer "
 _SWITCH = frozenset({b"true", b"false"})  # anything else would be carried out by who meant to try
 _READ = frozenset({
     b"authorization", b"x-amz-security-token", b"x-amz-target", b"content-type", b"content-length", b"content-encoding",
-    b"origin", b"x-forwarded-for", b"x-gateway-dry-run",
+    b"origin", b"x-forwarded-for", b"x-gateway-dry-run", b"idempotency-key",
 })  # fmt: skip
 
 

@@ -11,20 +11,16 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from gateway import targets
 from gateway.audit import CallerFragment, Target, caller_fragment
 from gateway.body import dump
 from gateway.caller import Caller
 from gateway.errors import Denied, InvalidRequest, UpstreamError
+from gateway.limits import filter_attribute
 from gateway.operations import Operation, check
-from gateway.policy import Grant, filter_attribute
+from gateway.policy import Grant
 from gateway.relay import Reply
 
-_NAMED_IN = (
-    ("DestinationUser", "ProviderAttributeValue"),
-    ("User", "ProviderAttributeValue"),
-    ("AuthParameters", "USERNAME"),
-    ("ChallengeResponses", "USERNAME"),
-)
 _rendered = lru_cache(maxsize=4096)(caller_fragment)  # a caller's part of the line, once for all its calls
 
 
@@ -57,8 +53,8 @@ def keep_to_pool(pool: Pool, operation: Operation, body: dict[str, Any]) -> dict
     return body
 
 
-def judge(operation: Operation, grants: list[Grant], body: Mapping[str, Any]) -> Grant:
-    """The first of the caller's roles that alone allows every field of the body (R-10).
+def judge(operation: Operation, grants: list[Grant], body: Mapping[str, Any]) -> list[Grant]:
+    """Those of the caller's roles that alone allow every field of the body (R-10), at least one, in their order.
 
     A limit wins over a bad value: what a caller may not name is 403 even where Cognito would not take it either.
 
@@ -72,14 +68,17 @@ def judge(operation: Operation, grants: list[Grant], body: Mapping[str, Any]) ->
     if text and "Filter" in operation.members and filter_attribute(text) is None:
         problem = InvalidRequest("filter", message="Member 'Filter' must be one clause: attribute = or ^= \"value\".")
     refused = None
+    allowing = []
     for grant in grants:
         member = grant.refuses(body)
         if member is None:
-            if problem is not None:
-                raise problem
-            return grant
+            allowing.append(grant)
         refused = refused or member
-    raise Denied(f"field:{refused}")
+    if not allowing:
+        raise Denied(f"field:{refused}")
+    if problem is not None:
+        raise problem
+    return allowing
 
 
 def seen(grant: Grant | None, reply: Reply) -> Reply:
@@ -109,23 +108,10 @@ def _force(body: dict[str, Any], member: str, own: str) -> None:
         raise Denied("pool")
 
 
-def target_of(body: Mapping[str, Any]) -> Target | None:
+def target_of(operation: str, body: Mapping[str, Any]) -> Target | None:
     """Whom or what a body acts on, for the audit, wherever its operation names it."""
-    group = _text(body, "GroupName")
-    plain = _text(body, "Username")
-    if plain is not None:
-        return Target(username=plain, group=group)
-    for holder, member in _NAMED_IN:
-        place = body.get(holder)
-        username = _text(place, member) if isinstance(place, Mapping) else None
-        if username is not None:
-            return Target(username=username, group=group)
-    return None if group is None else Target(group=group)
-
-
-def _text(place: Mapping[str, Any], member: str) -> str | None:
-    found = place.get(member)
-    return found if isinstance(found, str) else None
+    username, group = targets.user_of(operation, body), targets.group_of(body)
+    return None if username is None and group is None else Target(username=username, group=group)
 
 
 def fragment(caller: Caller | None) -> CallerFragment:

@@ -1,7 +1,7 @@
 """A policy file's text to a `Policy`, or every mistake in it at once.
 
 Duty: refuse what is not exactly understood: an unknown key, a name that Cognito does not have, a wildcard, a group
-twice, a guard or a promise that this version does not enforce (R-14).
+twice, a promise that this version does not keep (R-14).
 Prohibition: no I/O; no default that opens anything.
 """
 
@@ -11,17 +11,19 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.limits import POWERFUL_MEMBERS, Limits
 from gateway.operations import Operation
-from gateway.policy import POWERFUL_MEMBERS, Limits, Policy, Public, Role, RoleCredentials
+from gateway.policy import Guards, Policy, Public, Role, RoleCredentials, StepUp
 
-GUARDS = frozenset({"rank", "self_lockout", "last_admin", "takeover", "step_up"})
-"""The guards of the policy language. This version enforces none of them: naming one as on refuses to start."""
+SWITCHES = ("rank", "self_lockout", "last_admin", "takeover")
+"""The guards that are on unless the file says `false`."""
 
 IDENTITY_OPERATIONS = frozenset({"GetId", "GetCredentialsForIdentity", "GetOpenIdToken"})
 """The identity pools' operations that may be public; the gateway has no others."""
 
 _ROLE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,512}")
+_ACR = re.compile(r"[!#-\[\]-~]{1,128}")
 _MAX_RATE = 1_000_000
 
 
@@ -63,16 +65,17 @@ class _Reader:
         self.warnings: list[str] = []
 
     def policy(self, data: Mapping[str, Any]) -> Policy:
-        self.known("", data, {"roles", "guards", "public"})
+        self.known("", data, {"roles", "guards", "public", "quotas"})
         tables = self.table("roles", data.get("roles", {}))
         roles = tuple(self.role(name, self.table(f"roles.{name}", value)) for name, value in tables.items())
         if not roles:
             self.warnings.append("the policy has no roles: every signed operation is refused")
-        self.guards(self.table("guards", data.get("guards", {})))
+        guards = self.guards(self.table("guards", data.get("guards", {})))
+        quotas = self.quotas(self.table("quotas", data.get("quotas", {})))
         public = self.public(self.table("public", data.get("public", {})))
         if self.problems:
             return Policy((), Public(), {})
-        return Policy(roles, public, self.operations, tuple(self.warnings))
+        return Policy(roles, public, self.operations, guards=guards, quotas=quotas, warnings=tuple(self.warnings))
 
     def role(self, name: str, table: Mapping[str, Any]) -> Role:
         at = f"roles.{name}"
@@ -85,6 +88,7 @@ class _Reader:
             "explain",
             "peers",
             "fresh",
+            "strict",
             "precedence",
             "rate_per_minute",
             "limits",
@@ -95,8 +99,10 @@ class _Reader:
         scopes = self.names(f"{at}.scopes", table.get("scopes", []))
         if not groups and not scopes:
             self.problem(at, "needs groups (people) or scopes (machines): without them the role is nobody's")
-        if self.flag(f"{at}.fresh", table.get("fresh", False)):
-            self.problem(f"{at}.fresh", "this version does not read groups live; remove it")
+        allow = self.signed(f"{at}.allow", table.get("allow", []))
+        strict = self.some_of(f"{at}.strict", table.get("strict", False), allow)
+        if strict and scopes:
+            self.problem(f"{at}.strict", "Cognito cannot be shown a machine's token; give machines a role of their own")
         precedence = table.get("precedence")
         if precedence is not None:
             precedence = self.number(f"{at}.precedence", precedence, 0, 2**31 - 1)
@@ -104,9 +110,11 @@ class _Reader:
             name=name,
             groups=groups,
             scopes=scopes,
-            allow=self.signed(f"{at}.allow", table.get("allow", [])),
+            allow=allow,
             explain=self.flag(f"{at}.explain", table.get("explain", False)),
             peers=self.flag(f"{at}.peers", table.get("peers", False)),
+            fresh=self.some_of(f"{at}.fresh", table.get("fresh", False), allow),
+            strict=strict,
             precedence=precedence,
             rate_per_minute=self.number(f"{at}.rate_per_minute", table.get("rate_per_minute", 600), 1, _MAX_RATE),
             limits=self.limits(f"{at}.limits", self.table(f"{at}.limits", table.get("limits", {}))),
@@ -119,7 +127,7 @@ class _Reader:
         for member in sorted(members - POWERFUL_MEMBERS):
             self.problem(f"{at}.members", f"{member!r} is not one of {', '.join(sorted(POWERFUL_MEMBERS))}")
         return Limits(
-            attributes=self.names_or_any(f"{at}.attributes", table.get("attributes", [])),
+            attributes=self.names_or_any(f"{at}.attributes", table.get("attributes", []), beside=True),
             readable=self.names_or_any(f"{at}.readable", table.get("readable", "any")),
             groups=self.names_or_any(f"{at}.groups", table.get("groups", [])),
             client_metadata=self.names_or_any(f"{at}.client_metadata", table.get("client_metadata", [])),
@@ -139,15 +147,33 @@ class _Reader:
         self.warnings.append(f"{at}: this version does not serve AWS credentials for users")
         return RoleCredentials(arn, self.number(f"{at}.max_seconds", table.get("max_seconds", 3600), 900, 43200))
 
-    def guards(self, table: Mapping[str, Any]) -> None:
-        self.known("guards", table, GUARDS)
-        for name in sorted(GUARDS & table.keys()):
-            if table[name] is False or table[name] == {}:
-                self.warnings.append(f"guards.{name} is off")
-            else:
-                self.problem(
-                    f"guards.{name}", "this version does not enforce this guard; remove it, or set it to false"
-                )
+    def guards(self, table: Mapping[str, Any]) -> Guards:
+        self.known("guards", table, {*SWITCHES, "step_up"})
+        switches = {name: self.flag(f"guards.{name}", table.get(name, True)) for name in SWITCHES}
+        self.warnings += [f"guards.{name} is off" for name in SWITCHES if table.get(name) is False]
+        step_up = self.table("guards.step_up", table.get("step_up", {}))
+        return Guards(**switches, step_up={name: self.step_up(name, value) for name, value in step_up.items()})
+
+    def step_up(self, name: str, value: Any) -> StepUp:  # noqa: ANN401 - any TOML
+        at = f"guards.step_up.{name}"
+        operation = self.operation("guards.step_up", name)
+        if operation is not None and not operation.signed:
+            self.problem(at, "is unsigned at Cognito: nobody needs a role for it, so nobody can step up for it")
+        table = self.table(at, value)
+        self.known(at, table, {"max_age_seconds", "acr", "amr"})
+        if not table:
+            self.problem(at, "needs max_age_seconds, acr or amr")
+        age, acr = table.get("max_age_seconds"), table.get("acr")
+        if age is not None:
+            age = self.number(f"{at}.max_age_seconds", age, 1, 30 * 24 * 3600)
+        if acr is not None and (not isinstance(acr, str) or not _ACR.fullmatch(acr)):
+            self.problem(f"{at}.acr", "needs one name without spaces or quotes, such as urn:cognito:loa:4")
+            acr = None
+        return StepUp(max_age_seconds=age, acr=acr, amr=self.names(f"{at}.amr", table.get("amr", [])))
+
+    def quotas(self, table: Mapping[str, Any]) -> Mapping[str, int]:
+        self.known("quotas", table, {each.quota for each in self.operations.values() if each.quota is not None})
+        return {name: self.number(f"quotas.{name}", value, 1, _MAX_RATE) for name, value in table.items()}
 
     def public(self, table: Mapping[str, Any]) -> Public:
         self.known("public", table, {"allow", "rate_per_minute_per_ip", "rate_per_minute_per_user"})
@@ -188,12 +214,29 @@ class _Reader:
             self.problem(at, f"{name!r} is not an operation of Cognito{wildcard}{hint}")
         return operation
 
-    def names_or_any(self, at: str, value: Any, every: frozenset[str] | None = None) -> frozenset[str]:  # noqa: ANN401
+    def names_or_any(
+        self,
+        at: str,
+        value: Any,  # noqa: ANN401 - any TOML
+        every: frozenset[str] | None = None,
+        *,
+        beside: bool = False,
+    ) -> frozenset[str]:
+        """Names, or "any"; `beside` lets a list have both: the takeover guard wants its attributes named."""
         if value == "any":
             return every or frozenset({"any"})
         names = self.names(at, value, also='or "any"')
-        if "any" in names:
+        if "any" in names and not beside:
             self.problem(at, 'has "any" in a list; write "any" alone, or names')
+        return names
+
+    def some_of(self, at: str, value: Any, allow: frozenset[str]) -> frozenset[str]:  # noqa: ANN401 - any TOML
+        """All operations of a role for true, none for false, or those of a list."""
+        if isinstance(value, bool):
+            return allow if value else frozenset()
+        names = self.names(at, value, also="of operations, or true or false")
+        for name in sorted(names - allow):
+            self.problem(at, f"{name!r} is not in this role's allow")
         return names
 
     def names(self, at: str, value: Any, also: str = "") -> frozenset[str]:  # noqa: ANN401 - any TOML

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.caller import Caller
+from gateway.limits import filter_attribute
 from gateway.operations import catalogue
-from gateway.policy import filter_attribute
 from tests.test_policy_file import FULL, load
 from tests.world import World, answer
 

@@ -4,9 +4,9 @@ import pathlib
 
 import pytest
 
-from gateway import policy_file
+from gateway import guards, policy_file
 from gateway.operations import catalogue
-from gateway.policy import Policy
+from gateway.policy import Guards, Policy
 from gateway.policy_file import PolicyError
 
 TWELVE = {
@@ -85,18 +85,22 @@ def test_defaults_open_nothing() -> None:
         == role.limits.members
         == frozenset()
     )
-    assert (role.explain, role.peers, role.fresh, role.rate_per_minute) == (False, False, False, 600)
+    assert (role.explain, role.peers, role.rate_per_minute) == (False, False, 600)
+    assert role.fresh == role.strict == frozenset()
 
 
 def test_the_built_in_policy_is_what_is_documented() -> None:
-    """Five roles for the five development groups; the admin has the twelve operations, the moderator only reads."""
+    """Five roles for the five development groups; the admin has the twelve operations and what its guards ask."""
     policy = load(pathlib.Path(policy_file.__file__).with_name("policy.toml").read_text(encoding="utf-8"))
     roles = {role.name: role for role in policy.roles}
     assert set(roles) == {"admin", "moderator", "premium", "user", "readonly"}
     assert roles["admin"].peers
     assert roles["admin"].allow == TWELVE | {"ListGroups"}
     names = catalogue().by_name
-    assert not any(names[operation].mutates for operation in roles["moderator"].allow | roles["readonly"].allow)
+    assert roles["admin"].allow >= guards.reads(policy, names)
+    assert {operation for operation in roles["moderator"].allow if names[operation].mutates} < TWELVE
+    assert not any(names[operation].mutates for operation in roles["readonly"].allow)
+    assert policy.guards == Guards()
     assert policy.warnings == ()
 
 
@@ -118,7 +122,10 @@ def test_the_built_in_policy_is_what_is_documented() -> None:
         ('[roles.a]\ngroups = ["a"]\nallow = ["CreateIdentityPool"]', "names no user pool"),
         ("[roles.a]\nallow = []", "nobody's"),
         ('[roles.a]\ngroups = ["a"]\nallows = []', "did you mean allow"),
-        ('[roles.a]\ngroups = ["a"]\nfresh = true', "does not read groups live"),
+        ('[roles.a]\ngroups = ["a"]\nfresh = 1', "a list of names of operations, or true or false"),
+        ('[roles.a]\ngroups = ["a"]\nfresh = ["ListUsers"]', "is not in this role's allow"),
+        ('[roles.a]\nscopes = ["a/b"]\nallow = ["ListUsers"]\nstrict = true', "a machine's token"),
+        ('[roles.a]\ngroups = ["a"]\n[roles.a.limits]\nreadable = ["any", "email"]', "write "),
         ('[roles.a]\ngroups = ["a"]\nexplain = "yes"', "true or false"),
         ('[roles.a]\ngroups = ["a"]\nrate_per_minute = 0', "whole number from 1"),
         ('[roles.a]\ngroups = ["a"]\nrate_per_minute = true', "whole number from 1"),
@@ -127,8 +134,15 @@ def test_the_built_in_policy_is_what_is_documented() -> None:
         ('[roles.a]\ngroups = ["a"]\n[roles.a.limits]\nattribute = []', "did you mean attributes"),
         ('[roles.a]\ngroups = ["a"]\n[roles.a.aws]\nrole_arn = "x"', "ARN of an IAM role"),
         ('[roles.a]\ngroups = ["a"]\n[roles.a.limits]\ngroups = ["any"]', "write "),
-        ("[guards]\nrank = true", "does not enforce this guard"),
-        ("[guards.step_up]\nAdminSetUserPassword = { max_age_seconds = 900 }", "does not enforce this guard"),
+        ("[guards]\nrank = 1", "true or false"),
+        ("[guards.step_up]\nAdminSetUserPasswort = { max_age_seconds = 900 }", "did you mean AdminSetUserPassword"),
+        ("[guards.step_up]\nAdminSetUserPassword = {}", "needs max_age_seconds, acr or amr"),
+        ("[guards.step_up]\nAdminSetUserPassword = { max_age = 900 }", "did you mean max_age_seconds"),
+        ("[guards.step_up]\nAdminSetUserPassword = { max_age_seconds = 0 }", "whole number"),
+        ('[guards.step_up]\nAdminSetUserPassword = { acr = "a\\"b" }', "without spaces or quotes"),
+        ('[guards.step_up]\nGetUser = { acr = "a" }', "unsigned"),
+        ("[quotas]\nUserReads = 5", "did you mean UserRead"),
+        ("[quotas]\nUserRead = 0", "whole number"),
         ("[guards]\nranks = false", "did you mean rank"),
         ('[public]\nallow = ["ListUsers"]', "belongs to a role's allow"),
         ('[public]\nallow = ["UnlinkIdentity"]', "is not served"),
@@ -148,7 +162,7 @@ def test_a_doubtful_policy_is_refused(text: str, where: str) -> None:
 def test_all_mistakes_are_reported_at_once() -> None:
     """An operator mends a file once, not once a mistake."""
     found = problems(
-        '[roles.a]\ngroups = ["a"]\nallow = ["X1", "X2"]\n[guards]\nrank = true\n[public]\nallow = ["ListUsers"]'
+        '[roles.a]\ngroups = ["a"]\nallow = ["X1", "X2"]\n[guards]\nrank = 1\n[public]\nallow = ["ListUsers"]'
     )
     assert len(found) == 4
 

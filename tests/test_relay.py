@@ -43,8 +43,8 @@ async def test_throttles_tell_when_to_come_back(type_: str) -> None:
 
 async def test_cognitos_retry_after_is_kept_and_capped() -> None:
     """A longer wait that Cognito asks for reaches the caller; an absurd one is cut."""
-    world = World()
     for given, told in (("7", "7"), ("99999", "60"), ("0", "1"), ("soon", "1")):
+        world = World()  # of its own: the gateway heeds what it hears
         throttle = refusal("TooManyRequestsException", retry_after=given)
         world.cognito.script = functools.partial(_always, throttle)
         reply = await world.call("AdminGetUser", {"Username": "bob"}, world.token("admin"))

@@ -183,7 +183,9 @@ def full_settings() -> Settings:
     """Return settings with a secret in every place that can hold one."""
     pair = {"access_key_id": KEY_ID, "secret_access_key": SECRET_KEY, "session_token": TOKEN}
     return loaded(
-        AWS_CREDENTIALS=json.dumps({"current": pair, "next": pair}), COGNITO_CLIENT_SECRETS=f"client1={CLIENT_SECRET}"
+        AWS_CREDENTIALS=json.dumps({"current": pair, "next": pair}),
+        COGNITO_CLIENT_SECRETS=f"client1={CLIENT_SECRET}",
+        GATEWAY_STORE=f"rediss://gateway:{CLIENT_SECRET}@redis.example.com",
     )
 
 
@@ -207,6 +209,9 @@ def test_settings_show_no_secret_however_they_are_shown(vectors: pathlib.Path) -
         repr(settings.credentials.current),
         repr(settings.client_secrets.items()),
         json.dumps(settings.credentials, default=vars_or_text),
+        json.dumps(settings.store, default=vars_or_text),
+        f"{settings.store!r} {settings.store}",
+        repr(copy.deepcopy(settings.store)),
     ]
     assert CANARY.lower() not in "".join(shown).lower()
     assert "***" in shown[2]
@@ -220,6 +225,7 @@ def vars_or_text(value: object) -> object:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_settings_are_not_pickled(protocol: int) -> None:
     """A pickle would be a file with the keys in it: it is refused (R-01)."""
-    for secret in (full_settings(), full_settings().credentials, full_settings().client_secrets):
+    settings = full_settings()
+    for secret in (settings, settings.credentials, settings.client_secrets, settings.store):
         with pytest.raises(TypeError, match="not pickled"):
             pickle.dumps(secret, protocol)

@@ -1,7 +1,9 @@
 """A whole gateway in memory: our rooms, a mint, and a scripted Cognito behind the transport port."""
 
+import asyncio
 import itertools
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +46,29 @@ class Sink:
 
 
 Script = Callable[[Request], Answer]
+GROUPS = ("admin", "moderator", "premium", "user", "readonly", "admins", "users", "support", "a", "b")
+
+
+def sub_of(name: str) -> str:
+    """The `sub` of the user whom `everybody` makes of a name."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+
+
+def everybody(request: Request) -> Answer:
+    """What the guards hear where a test has nothing to say of it: any name is an enabled user in no group."""
+    operation, body = operation_of(request), json.loads(request.body)
+    name = body.get("Username", "")
+    user = {"Username": name, "Enabled": True, "UserStatus": "CONFIRMED"}
+    return answer({
+        "AdminGetUser": {**user, "UserAttributes": [{"Name": "sub", "Value": sub_of(name)}]},
+        "ListUsersInGroup": {"Users": [{**user, "Username": "somebody"}]},
+        "ListGroups": {"Groups": [{"GroupName": group, "Precedence": rank} for rank, group in enumerate(GROUPS)]},
+    }.get(operation, {"Groups": []}))  # fmt: skip
+
+
+def operation_of(request: Request) -> str:
+    """The operation that was asked for."""
+    return dict(request.headers)["X-Amz-Target"].rpartition(".")[2]
 
 
 def answer(body: object, status: int = 200, **headers: str) -> Answer:
@@ -60,16 +85,24 @@ def refusal(type_: str, message: str = "no", status: int = 400, **headers: str) 
 
 @dataclass
 class Cognito:
-    """The transport port: keeps what it was sent and answers by its script."""
+    """The transport port: keeps what it was sent and answers by its script; the guards' own reads are apart.
+
+    Without `people` they are not.
+    """
 
     script: Script = lambda _request: answer({})
+    people: Script | None = everybody
     requests: list[Request] = field(default_factory=list)
+    guarded: list[Request] = field(default_factory=list)
 
     async def __call__(
         self, request: Request, *, timeout_seconds: float, max_answer_bytes: int = MAX_ANSWER_BYTES
     ) -> Answer:
         """One exchange."""
         del timeout_seconds, max_answer_bytes
+        if self.people is not None and " guards " in dict(request.headers).get("User-Agent", ""):
+            self.guarded.append(request)
+            return self.people(request)
         self.requests.append(request)
         return self.script(request)
 
@@ -138,9 +171,15 @@ class World:
                 now=self.clock,
                 monotonic=self.clock,
                 new_id=lambda: f"request-{next(ids)}",
+                sleep=self._sleep,
                 log=self.logged.append,
             ),
         )
+
+    async def _sleep(self, seconds: float) -> None:
+        """Time passes for who waits; the others get their turn."""
+        self.clock.tick(seconds)
+        await asyncio.sleep(0)
 
     async def _keys(self, _url: str) -> Answer:
         return answer(self.mint.jwks(), content_type="application/json")

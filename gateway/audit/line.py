@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii  # C where there is C; the pure form says the same
-from typing import Literal, NewType
+from typing import Any, Literal, NewType
 
 GENESIS = "0" * 64
 """`previous` of a chain's first line."""
@@ -30,6 +30,7 @@ CallerFragment = NewType("CallerFragment", str)
 
 _PHASES = frozenset({"decision", "intent", "outcome"})
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_HEAD = re.compile(r"(.+):([0-9]{1,18}):([0-9a-f]{64})")
 _BEGINNING = b'{"time":"'
 
 
@@ -71,6 +72,23 @@ class Head:
     seq: int = 0
     previous: str = GENESIS
 
+    def __str__(self) -> str:
+        """As the log and `gateway audit verify` write it and `head_in` reads it: `chain:seq:previous`."""
+        return f"{self.chain}:{self.seq}:{self.previous}"
+
+
+def head_in(text: str) -> Head:
+    """Return the head that `text` names, in the form of `Head.__str__`.
+
+    Raises:
+        ValueError: `text` is not of that form.
+
+    """
+    found = _HEAD.fullmatch(text)
+    if found is None:
+        raise ValueError("not a head: CHAIN:SEQ:SHA256")
+    return Head(found[1], int(found[2]), found[3])
+
 
 def caller_fragment(
     sub: str | None, username: str | None, groups: Iterable[str], client_id: str | None
@@ -102,7 +120,7 @@ def render(entry: Entry, *, seconds: float, chain: str, seq: int, previous: str)
     status, duration_ms = entry.status, entry.duration_ms
     known = duration_ms is not None and math.isfinite(duration_ms)  # JSON has no NaN
     return (
-        f'{{"time":"{_time(seconds)}","id":{_text(entry.id)},"chain":{_text(chain)},"seq":{seq}'
+        f'{{"time":"{rfc3339(seconds)}","id":{_text(entry.id)},"chain":{_text(chain)},"seq":{seq}'
         f',"phase":{_text(entry.phase)},"caller":{{{entry.caller},"ip":{_text(entry.ip)}}}'
         f',"operation":{_text(entry.operation)},"target":{_target(entry.target)}'
         f',"decision":{{"allowed":{"true" if entry.allowed else "false"},"role":{_text(entry.role)}'
@@ -113,6 +131,27 @@ def render(entry: Entry, *, seconds: float, chain: str, seq: int, previous: str)
     )
 
 
+def members(line: bytes) -> dict[str, Any]:
+    """Return the members of an audit line (without its newline); `chain`, `seq`, `phase`, `previous` are sound.
+
+    Raises:
+        ValueError: `line` is not an audit line. One that is has printable ASCII only.
+
+    """
+    try:
+        text = line.decode("ascii")
+        found: Any = json.loads(text) if text.isprintable() else None
+    except (ValueError, RecursionError) as error:
+        raise ValueError("not an audit line") from error
+    match found:
+        case {"chain": str(), "seq": int(seq), "phase": str(phase), "previous": str(previous)} if (
+            not isinstance(seq, bool) and seq >= 0 and phase in _PHASES and _DIGEST.fullmatch(previous)
+        ):
+            sound: dict[str, Any] = found
+            return sound
+    raise ValueError("not an audit line")
+
+
 def head_after(line: bytes) -> Head:
     """Where a chain stands after `line` (without its newline).
 
@@ -120,21 +159,37 @@ def head_after(line: bytes) -> Head:
         ValueError: `line` is not an audit line.
 
     """
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ValueError("not an audit line") from error
-    match found:
-        case {"chain": str(chain), "seq": int(seq), "phase": str(phase), "previous": str(previous)} if (
-            not isinstance(seq, bool) and seq >= 0 and phase in _PHASES and _DIGEST.fullmatch(previous)
-        ):
-            return Head(chain, seq + 1, hashlib.sha256(line).hexdigest())
-    raise ValueError("not an audit line")
+    found = members(line)
+    return Head(found["chain"], found["seq"] + 1, hashlib.sha256(line).hexdigest())
 
 
 def looks_begun(half: bytes) -> bool:
-    """Tell whether `half` may be what is left of a chain's first line after a crash."""
+    """Tell whether `half` may be what is left of a line after a crash."""
     return half.startswith(_BEGINNING[: len(half)])
+
+
+def whole_line_in(glued: bytes) -> bytes:
+    """Return the audit line at the end of half a line that never got its newline, or nothing.
+
+    No name can pretend to be one: a quotation mark inside a name is escaped.
+    """
+    at = glued.rfind(_BEGINNING)
+    try:
+        members(glued[at:])
+    except ValueError:
+        return b""
+    return glued[at:]
+
+
+@lru_cache(maxsize=4)
+def _whole_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def rfc3339(seconds: float) -> str:
+    """A moment as the lines have it: UTC with milliseconds, cut and not rounded. `seconds` are since the epoch."""
+    whole, milliseconds = divmod(int(seconds * 1000), 1000)
+    return f"{_whole_second(whole)}.{milliseconds:03d}Z"
 
 
 def _text(value: str | None) -> str:
@@ -144,16 +199,6 @@ def _text(value: str | None) -> str:
     if len(value) > MAX_NAME_CHARACTERS:
         value = f"{value[:MAX_NAME_CHARACTERS]}...[cut from {len(value)} characters]"
     return encode_basestring_ascii(value)
-
-
-@lru_cache(maxsize=4)
-def _whole_second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _time(seconds: float) -> str:
-    whole, milliseconds = divmod(int(seconds * 1000), 1000)
-    return f"{_whole_second(whole)}.{milliseconds:03d}Z"
 
 
 def _target(target: Target | None) -> str:

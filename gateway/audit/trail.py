@@ -25,13 +25,50 @@ PAUSES_SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, *(0.05,) * 19)
 """How a line waits for the sink: about a second in all."""
 
 
+class Recorder(Protocol):
+    """A chain that decisions are written to, whatever is behind it: `Trail`, or `CollectedTrail`."""
+
+    @property
+    def head(self) -> Head:
+        """Where the chain stands: what readiness and the log repeat, so that a cut tail shows."""
+        ...  # pragma: no cover - a port
+
+    @property
+    def problem(self) -> str | None:
+        """Why the last line that was offered was not taken; None while lines are taken."""
+        ...  # pragma: no cover - a port
+
+    @property
+    def owed(self) -> int:
+        """How many outcomes are still to be written."""
+        ...  # pragma: no cover - a port
+
+    def try_record(self, entry: Entry) -> bool:
+        """Write the line if that takes no waiting. False: nothing was written, `record` may still do it."""
+        ...  # pragma: no cover - a port
+
+    async def record(self, entry: Entry) -> None:
+        """Write the line of a decision or an intent.
+
+        Raises:
+            Unavailable: an audit is required and the line could not be written.
+
+        """
+        ...  # pragma: no cover - a port
+
+    async def outcome(self, entry: Entry) -> bool:
+        """Write the line of an outcome; False: it is owed, and nothing new is let through before it is written."""
+        ...  # pragma: no cover - a port
+
+    async def settled(self) -> bool:
+        """Write what is owed, if that can be done now; True when nothing is. For probes and the end of the process."""
+        ...  # pragma: no cover - a port
+
+
 class Sink(Protocol):
     """Where lines go, as long as it can say at once whether it has one.
 
-    A sink that must be awaited (a collector that answers 2xx, a Durable Object) is not forced into this shape: it comes
-    with a trail of its own that has the same methods, whose `try_record` always answers False and whose `record` and
-    `outcome` wait for the answer. It sends what has gathered meanwhile as one batch, one batch at a time, and moves its
-    head when the answer is there; a batch that fails is refused as a whole, its outcomes stay owed.
+    What must be awaited (a collector that answers 2xx) is not forced into this shape: see `CollectedTrail`.
     """
 
     def ready(self) -> bool:
@@ -50,7 +87,7 @@ class Sink(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class _Turn:
+class Turn:
     """A line's place in the queue."""
 
     entry: Entry
@@ -96,7 +133,7 @@ class Trail:
         self._required = required
         self._log = log
         self._sleep = sleep
-        self._queue: deque[_Turn] = deque()
+        self._queue: deque[Turn] = deque()
         self._problem: str | None = None
         self._lost = 0
 
@@ -155,6 +192,10 @@ class Trail:
         self._drain()
         return not self.owed
 
+    async def settled(self) -> bool:
+        """See `Recorder`: `settle`, for who may wait."""
+        return self.settle()
+
     async def _take_turn(self, entry: Entry, *, keep: bool) -> bool:
         self._drain()  # first: a full queue must not keep out the call that would empty it
         if len(self._queue) >= (MAX_OWED if keep else MAX_WAITING):
@@ -162,7 +203,7 @@ class Trail:
                 self._lost += 1
                 self._tell(f"too many outcomes are owed, that of request {entry.id} is lost; its intent stands")
             return False
-        turn = _Turn(entry, self._now(), keep)
+        turn = Turn(entry, self._now(), keep)
         self._queue.append(turn)
         patient = self._required or self._problem is None
         try:
@@ -217,4 +258,4 @@ class Trail:
 
     def _tell(self, what: str) -> None:
         with contextlib.suppress(OSError):  # a broken log must not change what the audit does
-            self._log(f"audit: {what}; chain {self._chain} stands at seq {self._seq}, previous {self._previous}")
+            self._log(f"audit: {what}; head {self.head}")

@@ -8,6 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from gateway import guards
 from gateway.assembly import read_policy
 from gateway.cli.serve import port
 from gateway.iam import iam_policy
@@ -48,7 +49,9 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse's sub-parsers have no
         default="http://localhost:3000,http://localhost:5173",
         help="web pages that may call it, comma-separated (default: %(default)s)",
     )
-    parser.add_argument("--audit", metavar="SINK", default="stdout", help="stdout or file:PATH (default: %(default)s)")
+    parser.add_argument(
+        "--audit", metavar="SINK", default="stdout", help="stdout, file:PATH or a URL (default: %(default)s)"
+    )
     parser.set_defaults(run=_run)
 
 
@@ -135,7 +138,7 @@ def settings_for(emulator: "Emulator") -> dict[str, str]:
 def permissions(policy: Policy) -> dict[str, Any]:
     """The IAM policy that the emulator enforces: what `gateway iam-policy` prints for the development pool."""
     names = catalogue().by_name
-    operations = (names[name] for name in policy.operations())
+    operations = (names[name] for name in policy.operations() | guards.reads(policy, names))
     return iam_policy(operations, partition="aws", account_id=ACCOUNT_ID, user_pool_id=POOL_ID)
 
 

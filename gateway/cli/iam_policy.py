@@ -6,6 +6,7 @@ import re
 import sys
 from typing import Any
 
+from gateway import guards
 from gateway.assembly import read_policy
 from gateway.iam import iam_policy
 from gateway.operations import catalogue
@@ -53,7 +54,10 @@ def _run(arguments: argparse.Namespace) -> int:
         return _fail("\n".join(error.problems), 1)
     names = catalogue().by_name
     document = iam_policy(
-        (names[name] for name in policy.operations()), partition=partition, account_id=account, user_pool_id=pool
+        (names[name] for name in policy.operations() | guards.reads(policy, names)),
+        partition=partition,
+        account_id=account,
+        user_pool_id=pool,
     )
     print(json.dumps(document, indent=4))
     return 0

@@ -75,8 +75,11 @@ def _run(arguments: argparse.Namespace) -> int:
         return 1
     workers = arguments.workers or settings.workers
     host, number = arguments.host or settings.host, arguments.port or settings.port
-    if workers > 1:
-        container.log("warning: rates count in each process: a caller may get up to as many times its rate")
+    if workers > 1 and settings.store.kind == "memory":
+        container.log(
+            "warning: GATEWAY_STORE=memory is each process's own: rates and quotas multiply, and tokens that one "
+            "process revokes pass in the others; name a Redis"
+        )
     os.environ[container.WORKERS] = str(workers)
     return server.run(
         "gateway.runtimes.container:application",

@@ -1,34 +1,25 @@
 """The audit in a file: one file, one writer, one chain that goes on after a restart.
 
-Duty: append a whole line or leave the file as it was; go on with the chain that the file ends with; notice that the
-file was moved away. Lines go through the page cache and are not flushed to the disk one by one.
-Prohibition: no line is judged, changed or kept here.
+Duty: append a whole line or leave the file as it was; go on with the chain that the file ends with; rotate it, and
+notice that somebody else has. Lines go through the page cache and are not flushed to the disk one by one.
+Prohibition: no line is judged, changed or kept here; no link is followed, for what it leads to is not ours.
 Source: docs/decisions/0004-audit.md; Linux man-pages open(2), flock(2), write(2).
 """
 
 import contextlib
 import errno
-import fcntl
 import os
 import pathlib
-import stat
 import time
 from collections.abc import Callable
 
-from gateway.audit import Head, head_after, looks_begun
+from gateway.audit import Head
+from gateway.runtimes import audit_opening, audit_rotation
+from gateway.runtimes.audit_opening import HeldError, SinkError, identity, open_locked
+from gateway.runtimes.audit_rotation import Rotation
 
-TAIL_BYTES = 256 * 1024
-"""What is read from a file's end: more than the longest line and the longest half line together."""
 FOLLOW_SECONDS = 1.0
 """How often it is checked that the path still names the file that is written."""
-
-
-class SinkError(OSError):
-    """The audit cannot be written there; the text says why and what would help."""
-
-
-class HeldError(SinkError):
-    """Another process writes this file."""
 
 
 def for_worker(path: str, number: int, workers: int) -> str:
@@ -40,44 +31,65 @@ def for_worker(path: str, number: int, workers: int) -> str:
 
 
 class FileSink:
-    """One file. `head` is where the chain stood that the file ended with, None where it held no line."""
+    """One file. `head` is where the chain stood that the file ended with, None where there was no line."""
 
-    __slots__ = ("_check_at", "_cut_at", "_fd", "_identity", "_log", "_monotonic", "_path", "head")
+    __slots__ = (
+        "_check_at", "_cut_at", "_fd", "_identity", "_log", "_monotonic", "_now", "_path", "_rotate_at", "_rotation",
+        "_said", "_size", "head",
+    )  # fmt: skip
 
-    def __init__(
-        self, path: str, fd: int, head: Head | None, *, log: Callable[[str], None], monotonic: Callable[[], float]
+    def __init__(  # noqa: PLR0913 - a file and what it is handed
+        self,
+        path: str,
+        fd: int,
+        head: Head | None,
+        *,
+        log: Callable[[str], None],
+        rotation: Rotation | None,
+        monotonic: Callable[[], float],
+        now: Callable[[], float],
     ) -> None:
         """Use `open`."""
+        state = os.fstat(fd)
         self._path = path
         self._fd = fd
-        self._identity = _identity(os.fstat(fd))
+        self._identity = identity(state)
+        self._size = state.st_size
         self._log = log
+        self._rotation = rotation
         self._monotonic = monotonic
+        self._now = now
         self._check_at = monotonic() + FOLLOW_SECONDS
+        self._rotate_at = 0.0
         self._cut_at: int | None = None
+        self._said = ""
         self.head = head
 
     @classmethod
     def open(
-        cls, path: str, *, log: Callable[[str], None], monotonic: Callable[[], float] = time.monotonic
+        cls,
+        path: str,
+        *,
+        log: Callable[[str], None],
+        rotation: Rotation | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> "FileSink":
         """Open or make the file (mode 0600), lock it, put a crash's half line aside and read where its chain stands.
 
-        `log` is told when the file was moved away and the chain goes on in a new one.
+        `log` is told of what an operator should know: the file is open to others, was rotated, was moved away.
 
         Raises:
-            SinkError: no folder, no permission, held by another process, or not an audit file; the file is unchanged.
+            SinkError: no folder, no permission, a link, held by another process, or not an audit file; it is unchanged.
 
         """
-        fd = _open_locked(path)
-        try:
-            return cls(path, fd, _mend(path, fd), log=log, monotonic=monotonic)
-        except BaseException:
-            os.close(fd)
-            raise
+        fd, head = audit_opening.open_or_make(path, log=log)
+        return cls(path, fd, head, log=log, rotation=rotation, monotonic=monotonic, now=now)
 
     @classmethod
-    def claim(cls, path: str, workers: int, *, log: Callable[[str], None]) -> "FileSink":
+    def claim(
+        cls, path: str, workers: int, *, log: Callable[[str], None], rotation: Rotation | None = None
+    ) -> "FileSink":
         """Open the first of the workers' files that no process holds: servers do not tell a worker its number.
 
         Raises:
@@ -86,8 +98,8 @@ class FileSink:
         """
         for number in range(1, workers):
             with contextlib.suppress(HeldError):
-                return cls.open(for_worker(path, number, workers), log=log)
-        return cls.open(for_worker(path, workers, workers), log=log)
+                return cls.open(for_worker(path, number, workers), log=log, rotation=rotation)
+        return cls.open(for_worker(path, workers, workers), log=log, rotation=rotation)
 
     def ready(self) -> bool:
         """Say yes: whether a disk takes a line is known when it has."""
@@ -106,11 +118,21 @@ class FileSink:
             self._check_at = now + FOLLOW_SECONDS
         if self._cut_at is not None:
             self._cut(self._cut_at)
+        if self._rotation is not None and now >= self._rotate_at and self._is_due(len(line), self._rotation):
+            try:
+                name = self._rotate(line)
+            except OSError as error:  # the lines can do without; a full disk refuses them itself
+                self._rotate_at = now + FOLLOW_SECONDS
+                self._say(f"{self._path} cannot be rotated, it grows on: {error}")
+            else:
+                self._rotated(name, self._rotation)
+                return
         written = os.write(self._fd, line)
         if written != len(line):
             self._cut_at = os.fstat(self._fd).st_size - written
             self._cut(self._cut_at)
-            raise OSError(errno.ENOSPC, f"only {written} of {len(line)} bytes fitted into {self._path}")
+            raise _short(written, line, self._path)
+        self._size += len(line)
 
     def close(self) -> None:
         """Close the file, which gives up its lock."""
@@ -121,15 +143,60 @@ class FileSink:
         os.ftruncate(self._fd, size)
         self._cut_at = None
 
+    def _is_due(self, more_bytes: int, rotation: Rotation) -> bool:
+        if not self._size or self._size + more_bytes <= rotation.max_bytes:
+            return False
+        self._follow()
+        self._size = os.fstat(self._fd).st_size  # somebody may have cut it
+        return self._size > max(0, rotation.max_bytes - more_bytes)
+
+    def _rotate(self, line: bytes) -> str:
+        """Put a new file that begins with `line` in the old one's place; return the old one's name.
+
+        The new file has its line before it has its name: whatever happens in between, the path names a file with the
+        chain's last line, and no line is in two files.
+        """
+        new = audit_opening.successor(self._path)
+        fd = open_locked(new)
+        try:
+            os.ftruncate(fd, 0)  # an attempt that failed
+            audit_rotation.inherit(fd, os.fstat(self._fd))
+            written = os.write(fd, line)
+            if written != len(line):
+                raise _short(written, line, new)
+            name = audit_rotation.next_name(self._path, self._now())
+            audit_rotation.replace(self._path, new, name)
+        except OSError:
+            with contextlib.suppress(OSError):
+                pathlib.Path(new).unlink()
+            os.close(fd)
+            raise
+        old, self._fd = self._fd, fd
+        self._identity, self._size = identity(os.fstat(fd)), len(line)
+        with contextlib.suppress(OSError):  # the line is written: nothing may look as if it were not
+            os.close(old)
+        return name
+
+    def _rotated(self, name: str, rotation: Rotation) -> None:
+        with contextlib.suppress(OSError):
+            self._say(f"{self._path} was rotated to {name}; the chain goes on")
+            if rotation.keep_files is not None:
+                audit_rotation.prune(self._path, rotation.keep_files, self._log)
+
+    def _say(self, what: str) -> None:
+        if what != self._said:  # once a second would fill a full disk's log
+            self._said = what
+            self._log(f"audit: {what}")
+
     def _follow(self) -> None:
         """Go on in a new file when the path names another one now (logrotate), or none.
 
         Only an empty file may take the place of ours: what has content already is somebody's doing, and no audit.
         """
         with contextlib.suppress(FileNotFoundError):
-            if _identity(pathlib.Path(self._path).stat()) == self._identity:
+            if identity(os.lstat(self._path)) == self._identity:
                 return
-        fd = _open_locked(self._path)
+        fd = open_locked(self._path)
         state = os.fstat(fd)
         if state.st_size:
             os.close(fd)
@@ -138,67 +205,9 @@ class FileSink:
             with contextlib.suppress(OSError):  # the old file, and perhaps its disk, is not ours any more
                 self._cut(self._cut_at)
         os.close(self._fd)
-        self._fd, self._identity, self._cut_at = fd, _identity(state), None
+        self._fd, self._identity, self._cut_at, self._size = fd, identity(state), None, 0
         self._log(f"audit: {self._path} was moved away or removed; the chain goes on in a new file there")
 
 
-def _identity(state: os.stat_result) -> tuple[int, int]:
-    return state.st_dev, state.st_ino
-
-
-def _open_locked(path: str) -> int:
-    # O_NONBLOCK: opening what turns out to be a pipe must not wait for its other end; a file does not care
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY
-    try:
-        fd = os.open(path, flags, 0o600)
-    except FileNotFoundError as error:
-        raise SinkError(f"the folder of the audit file {path} does not exist: make it first") from error
-    except OSError as error:
-        raise SinkError(f"the audit file {path} cannot be opened for writing: {error.strerror}") from error
-    problem = _lock(fd, path)
-    if problem is not None:
-        os.close(fd)
-        raise problem
-    return fd
-
-
-def _lock(fd: int, path: str) -> SinkError | None:
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        return SinkError(f"{path} is not a regular file: the audit takes one, or stdout")
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return HeldError(f"another process writes the audit file {path}: each needs a file of its own")
-    except OSError as error:
-        return SinkError(f"the audit file {path} cannot be locked: {error.strerror}")
-    return None
-
-
-def _mend(path: str, fd: int) -> Head | None:
-    """Read where the chain stands, then move a crash's half line to PATH.partial."""
-    size = os.fstat(fd).st_size
-    if not size:
-        return None
-    whole, newline, half = os.pread(fd, TAIL_BYTES, max(0, size - TAIL_BYTES)).rpartition(b"\n")
-    head = _head_of(whole) if newline else None
-    if head is None and (newline or size > TAIL_BYTES or not looks_begun(half)):
-        raise SinkError(f"{path} does not end with an audit line: give the audit another file")
-    if half:
-        try:
-            _put_aside(f"{path}.partial", half)
-        except OSError as error:
-            raise SinkError(f"the half line that ends {path} cannot be moved to {path}.partial: {error}") from error
-        os.ftruncate(fd, size - len(half))
-    return head
-
-
-def _head_of(whole: bytes) -> Head | None:
-    try:
-        return head_after(whole.rpartition(b"\n")[2])
-    except ValueError:
-        return None
-
-
-def _put_aside(path: str, half: bytes) -> None:
-    with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as partial:
-        partial.write(half + b"\n")
+def _short(written: int, line: bytes, path: str) -> OSError:
+    return OSError(errno.ENOSPC, f"only {written} of {len(line)} bytes fitted into {path}")

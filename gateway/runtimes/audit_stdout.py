@@ -15,7 +15,7 @@ import struct
 import termios
 from collections.abc import Callable
 
-from gateway.runtimes.audit_file import SinkError
+from gateway.runtimes.audit_opening import SinkError
 
 
 class StdoutSink:

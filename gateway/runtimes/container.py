@@ -19,16 +19,14 @@ import dotenv
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.assembly import Assembled, Parts, assemble, read_policy
-from gateway.audit import Trail
 from gateway.keys import fetch_by
 from gateway.policy import Policy
 from gateway.policy_file import PolicyError
-from gateway.runtimes import audit_sinks, rs256_openssl
+from gateway.runtimes import audit_sinks, rs256_openssl, stores
 from gateway.runtimes.httpx_transport import HttpxTransport
 from gateway.runtimes.pool import Pool
 from gateway.settings import Settings, load
 from gateway.settings.forms import is_toml
-from gateway.store import MemoryStore
 
 _COLLECT_AFTER_OBJECTS = 50_000  # some megabytes at most, and more than a thousand calls under way hold
 
@@ -104,21 +102,13 @@ class Container:
         """Open the audit's sink; everything else is opened when the server starts.
 
         Raises:
-            OSError: the audit's file cannot be used.
+            OSError: the audit, or the store, cannot be used.
 
         """
         self._settings = settings
         self._policy = policy
-        self._sink, head = audit_sinks.opened(settings.audit, workers=workers, log=log)
-        self._trail = Trail(
-            self._sink,
-            chain=head.chain,
-            seq=head.seq,
-            previous=head.previous,
-            now=time.time,
-            required=settings.audit_required,
-            log=log,
-        )
+        store, self._close_store = stores.opened(settings.store, settings.user_pool_id, log=log)
+        self._audit = audit_sinks.open_audit(settings.audit, required=settings.audit_required, workers=workers, log=log)
         self._transport = Pool(connect_timeout_seconds=settings.connect_timeout_seconds)
         self._rare = HttpxTransport(connect_timeout_seconds=settings.connect_timeout_seconds)
         self._assembled: Assembled = assemble(
@@ -129,11 +119,12 @@ class Container:
                 rare_transport=self._rare,
                 fetch=fetch_by(self._rare),
                 make_key=rs256_openssl.make_key,
-                trail=self._trail,
-                store=MemoryStore(),
+                trail=self._audit.trail,
+                store=store,
                 now=time.time,
                 monotonic=time.monotonic,
                 new_id=new_ids(),
+                sleep=asyncio.sleep,
                 log=log,
             ),
         )
@@ -153,10 +144,9 @@ class Container:
         warming.cancel()
         await self._transport.close()
         await self._rare.close()
-        self._trail.settle()
-        head = self._trail.head
-        self._sink.close()
-        log(f"stopped; the audit's chain {head.chain} has {head.seq} lines, the last one's SHA-256 is {head.previous}")
+        await self._close_store()
+        head = await self._audit.end()
+        log(f"stopped; the audit's head is {head}")
         await send({"type": "lifespan.shutdown.complete"})
 
 

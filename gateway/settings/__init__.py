@@ -11,24 +11,29 @@ from functools import partial
 from typing import TypeVar
 
 from gateway.keypair import KeyPair
-from gateway.settings import endpoints, forms, sealed, table
+from gateway.settings import audit_sink, endpoints, forms, sealed, table
+from gateway.settings.audit_sink import AuditSink, CollectorAddress
 from gateway.settings.endpoints import Pool, Region, Service, address
-from gateway.settings.forms import AuditSink, Network
+from gateway.settings.forms import Network
 from gateway.settings.problems import Problem, SettingsError, Unfit
 from gateway.settings.reading import Reading
 from gateway.settings.sealed import ClientSecrets, Credentials
-from gateway.settings.table import SETTINGS, Setting
+from gateway.settings.setting import Setting
+from gateway.settings.store_address import StoreAddress, store_address
+from gateway.settings.table import SETTINGS
 from gateway.upstream import Origin
 
 __all__ = [
     "SETTINGS",
     "AuditSink",
     "ClientSecrets",
+    "CollectorAddress",
     "Credentials",
     "Problem",
     "Setting",
     "Settings",
     "SettingsError",
+    "StoreAddress",
     "address",
     "load",
     "partition_of",
@@ -71,7 +76,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...]
     audit: AuditSink
     audit_required: bool
-    store: str
+    store: StoreAddress
     max_body_bytes: int
     max_token_bytes: int
     connect_timeout_seconds: float
@@ -108,6 +113,8 @@ def load(
     issuers, jwks_urls = _issuers(reading, pool, allow_http=allow_http)
     policy_source, policy_text = _policy(reading)
     connect, total = _timeouts(reading)
+    audit, idle = _audit(reading, allow_http=allow_http)
+    store = reading.take("GATEWAY_STORE", store_address, StoreAddress("memory"))
     settings = Settings(
         user_pool_id=(pool or _NOWHERE).id,
         region=region.name,
@@ -138,9 +145,9 @@ def load(
         token_use=reading.take("GATEWAY_TOKEN_USE", forms.token_use, frozenset()),
         allowed_origins=frozenset(_each(reading, "GATEWAY_ALLOWED_ORIGINS", endpoints.web_origin)),
         trusted_proxies=_each(reading, "GATEWAY_TRUSTED_PROXIES", forms.network),
-        audit=reading.take("GATEWAY_AUDIT", forms.audit_sink, AuditSink("stdout")),
+        audit=audit,
         audit_required=audit_required,
-        store=reading.take("GATEWAY_STORE", forms.store, ""),
+        store=store,
         max_body_bytes=_whole(reading, "GATEWAY_MAX_BODY_BYTES", table.MOST_BODY_BYTES),
         max_token_bytes=_whole(reading, "GATEWAY_MAX_TOKEN_BYTES", table.MOST_TOKEN_BYTES),
         connect_timeout_seconds=connect,
@@ -148,7 +155,7 @@ def load(
         host=reading.take("GATEWAY_HOST", endpoints.hostname, ""),
         port=_whole(reading, "PORT", table.MOST_PORT),
         workers=_whole(reading, "WEB_CONCURRENCY", table.MOST_WORKERS),
-        warnings=tuple(_warnings(allow_http=allow_http, audit_required=audit_required)),
+        warnings=(*_warnings(allow_http=allow_http, audit_required=audit_required, store=store), *idle),
     )
     reading.check_names(names)
     reading.finish()
@@ -220,6 +227,17 @@ def _credentials(reading: Reading) -> Credentials:
     return Credentials(KeyPair(key_id, secret, token))
 
 
+def _audit(reading: Reading, *, allow_http: bool) -> tuple[AuditSink, Iterable[str]]:
+    """Return the sink with all that belongs to it, and warnings about what does not."""
+    token = reading.take("GATEWAY_AUDIT_TOKEN", partial(sealed.matching, audit_sink.TOKEN), None)
+    rotate = reading.take("GATEWAY_AUDIT_ROTATE_BYTES", audit_sink.rotate_bytes, None)
+    keep = reading.take("GATEWAY_AUDIT_KEEP_FILES", partial(forms.whole_number, most=table.MOST_KEPT_FILES), None)
+    parse = partial(audit_sink.audit_sink, token=token, rotate_bytes=rotate, keep_files=keep, allow_http=allow_http)
+    audit = reading.take("GATEWAY_AUDIT", parse, AuditSink("stdout"))
+    given = {"token": token is not None, "rotate": rotate is not None, "keep": keep is not None}
+    return audit, audit_sink.idle(audit, **given)
+
+
 def _policy(reading: Reading) -> tuple[str | None, str | None]:
     """Return what was set and the TOML: one that cannot be read stops the start, it does not become the built-in."""
     nothing: tuple[str | None, str | None] = None, None
@@ -228,8 +246,10 @@ def _policy(reading: Reading) -> tuple[str | None, str | None]:
     )
 
 
-def _warnings(*, allow_http: bool, audit_required: bool) -> Iterable[str]:
+def _warnings(*, allow_http: bool, audit_required: bool, store: StoreAddress) -> Iterable[str]:
     if allow_http:
         yield "GATEWAY_ALLOW_HTTP=true: tokens and signed requests may cross the network unencrypted."
     if not audit_required:
         yield "GATEWAY_AUDIT_REQUIRED=false: calls are let through while the audit cannot be written."
+    if store.in_the_clear:
+        yield "GATEWAY_STORE is redis:// to another machine: a password and kept answers cross the network unencrypted."

@@ -1,4 +1,4 @@
-"""The forms that values take: numbers, switches, networks, a sink. Each function judges one text.
+"""The forms that values take: numbers, switches, networks, a domain. Each function judges one text.
 
 Duty: return the parsed value, or raise `Unfit`.
 Prohibition: nothing is guessed or put right: a value that is not exactly of its form is refused.
@@ -6,8 +6,6 @@ Prohibition: nothing is guessed or put right: a value that is not exactly of its
 
 import ipaddress
 import re
-from dataclasses import dataclass
-from typing import Literal
 
 from gateway.settings.endpoints import address, guarded
 from gateway.settings.problems import Unfit
@@ -18,14 +16,6 @@ _WHOLE = re.compile(r"[1-9][0-9]{0,9}")
 _SECONDS = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3})?")
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _ROLE_ARN = re.compile(r"arn:(aws(?:-[a-z]+)*):iam::[0-9]{12}:role/(?:[!-~]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class AuditSink:
-    """Where audit lines go: `stdout`, or the `file` at `path`."""
-
-    kind: Literal["stdout", "file"]
-    path: str | None = None
 
 
 def whole_number(text: str, *, most: int) -> int:
@@ -91,26 +81,6 @@ def network(text: str) -> Network:
     if found.prefixlen < (LEAST_PREFIX if found.version == IPV4 else LEAST_PREFIX_V6):
         raise Unfit
     return found
-
-
-def audit_sink(text: str) -> AuditSink:
-    """Return the sink that `stdout` or `file:PATH` names. Raises `Unfit`."""
-    kind, _, path = text.partition(":")
-    if text == "stdout":
-        return AuditSink("stdout")
-    if kind == "file" and path:
-        return AuditSink("file", path)
-    if kind in {"http", "https"}:
-        message = "stdout or file:PATH: this version sends the audit to no URL"
-        raise Unfit(message)
-    raise Unfit
-
-
-def store(text: str) -> str:
-    """Return the store's name, which is `memory`. Raises `Unfit`."""
-    if text != "memory":
-        raise Unfit
-    return text
 
 
 def domain(text: str, *, allow_http: bool) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from gateway.settings.problems import Problem, SettingsError, Unfit, shown
-from gateway.settings.table import PLACEHOLDER, SETTINGS, Setting
+from gateway.settings.setting import Setting
+from gateway.settings.table import PLACEHOLDER, SETTINGS
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ Duty: each setting's name, default, meaning and what its value must look like. `
 Prohibition: no parsing here, and nothing that is not for an operator to set.
 """
 
-from dataclasses import dataclass
+from gateway.settings.setting import Setting
 
 PLACEHOLDER = "change-me"
 """What stands in `.env.example` for values that only the operator knows. It is refused wherever it is read."""
@@ -15,28 +15,9 @@ MOST_CONNECT_SECONDS = 30
 MOST_SECONDS = 60
 MOST_WORKERS = 64
 MOST_PORT = 65_535
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One setting. `default` is text as an operator would write it; where it is None, `unset` says what holds then.
-
-    `meaning` says what it does, `wanted` what a right value is, each in one line; `example` is a right value where
-    there is no default. `secret`: never shown, and readable from a file too. `multiline`: line breaks and outer spaces
-    belong to the value's own syntax.
-    """
-
-    name: str
-    group: str
-    meaning: str
-    wanted: str
-    default: str | None = None
-    unset: str = "none"
-    required: bool = False
-    secret: bool = False
-    multiline: bool = False
-    example: str | None = None
-
+LEAST_ROTATE_BYTES = 65_536  # more than the longest line
+MOST_ROTATE_BYTES = 9_999_999_999
+MOST_KEPT_FILES = 1_000_000
 
 _POOL = "The pool"
 _KEYS = "The keys that sign"
@@ -222,7 +203,7 @@ SETTINGS: tuple[Setting, ...] = (
         group=_AUDIT,
         default="stdout",
         meaning="where the audit is written; several workers write one file each, their number before its suffix",
-        wanted="stdout or file:PATH",
+        wanted="stdout, file:PATH, or a collector's URL: https://host[:port][/path][?query], http:// to loopback only",
     ),
     Setting(
         name="GATEWAY_AUDIT_REQUIRED",
@@ -232,11 +213,35 @@ SETTINGS: tuple[Setting, ...] = (
         wanted=_SWITCH,
     ),
     Setting(
+        name="GATEWAY_AUDIT_TOKEN",
+        group=_AUDIT,
+        secret=True,
+        meaning="what the audit's collector wants to be shown, sent as `Authorization: Bearer`",
+        wanted="the collector's token, without spaces",
+    ),
+    Setting(
+        name="GATEWAY_AUDIT_ROTATE_BYTES",
+        group=_AUDIT,
+        unset="never",
+        meaning="rotate an audit file before it grows beyond this size; the chain goes on in the new one",
+        wanted=f"a whole number from {LEAST_ROTATE_BYTES} to {MOST_ROTATE_BYTES}",
+        example="104857600",
+    ),
+    Setting(
+        name="GATEWAY_AUDIT_KEEP_FILES",
+        group=_AUDIT,
+        unset="all",
+        meaning="how many rotated audit files are kept, of each worker; older ones are deleted for good",
+        wanted=f"a whole number from 1 to {MOST_KEPT_FILES}",
+        example="30",
+    ),
+    Setting(
         name="GATEWAY_STORE",
         group=_AUDIT,
-        default="memory",
+        unset="memory",
+        secret=True,
         meaning="the state that replicas share: counters, refused tokens, answers to repeated requests",
-        wanted="memory; this version has no other store",
+        wanted="memory, or a Redis: rediss://[user:password@]host[:port][/database], redis://…, unix:///path",
     ),
     Setting(
         name="GATEWAY_MAX_BODY_BYTES",

@@ -54,6 +54,7 @@ class Stage:
     """A trail, its sink, its sleep, its clock and its log."""
 
     required: bool = True
+    chain: str = "chain-1"
     sink: FakeSink = dataclasses.field(default_factory=FakeSink)
     sleep: FakeSleep = dataclasses.field(default_factory=FakeSleep)
     log: list[str] = dataclasses.field(default_factory=list)
@@ -63,7 +64,7 @@ class Stage:
         """Start a chain."""
         self.trail = Trail(
             self.sink,
-            chain="chain-1",
+            chain=self.chain,
             seq=0,
             previous=GENESIS,
             now=lambda: self.now,

@@ -89,7 +89,7 @@ async def test_no_line_no_action(stage: Stage) -> None:
     assert stage.sink.ids() == ["before", "after"]
     assert stage.trail.problem is None
     assert len(stage.log) == 2
-    assert "NOT WRITTEN, calls are refused: [Errno 28] No space left on device; chain chain-1" in stage.log[0]
+    assert "NOT WRITTEN, calls are refused: [Errno 28] No space left on device; head chain-1:1:" in stage.log[0]
     assert "written again" in stage.log[1]
 
 

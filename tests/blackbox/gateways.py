@@ -32,7 +32,8 @@ POLICY = """
 [roles.admin]
 groups = ["admin"]
 allow = ["ListUsers", "AdminGetUser", "AdminDisableUser", "AdminEnableUser", "AdminAddUserToGroup",
-         "AdminUpdateUserAttributes", "AdminSetUserPassword", "ListUsersInGroup", "AdminDeleteUser"]
+         "AdminUpdateUserAttributes", "AdminSetUserPassword", "ListUsersInGroup", "AdminDeleteUser",
+         "AdminUserGlobalSignOut"]
 rate_per_minute = 1000000
 explain = true
 [roles.admin.limits]
@@ -45,6 +46,12 @@ rate_per_minute = 1000000
 [roles.users]
 groups = ["users"]
 allow = []
+[quotas]
+UserRead = 1000000
+UserList = 1000000
+UserUpdate = 1000000
+UserResourceRead = 1000000
+UserPoolResourceRead = 1000000
 """
 
 

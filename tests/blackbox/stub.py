@@ -9,6 +9,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.upstream import Origin, Request
+from tests.world import everybody as people
+
 Behaviour = Callable[["Received", asyncio.StreamWriter], Awaitable[None]]
 ANSWER = {"Username": "bob", "Enabled": True, "UserAttributes": [{"Name": "email", "Value": "bob@example.com"}]}
 PATIENCE_SECONDS = 10.0
@@ -53,6 +56,12 @@ async def well(_request: Received, writer: asyncio.StreamWriter) -> None:
     writer.write(response(json.dumps(ANSWER).encode()))
 
 
+async def everybody(request: Received, writer: asyncio.StreamWriter) -> None:
+    """What the guards hear where a test has nothing to say of it: see `tests.world.everybody`."""
+    as_sent = Request(Origin("http", "stub", 80), (("X-Amz-Target", request.header("x-amz-target")),), request.body)
+    writer.write(response(people(as_sent).body))
+
+
 class Stub:
     """The server, in a thread of its own; `behaviour` and `key_set` may change while it runs."""
 
@@ -61,7 +70,9 @@ class Stub:
         self.received: list[Received] = []
         self.asked: list[Received] = []  # for the key set
         self.connections = 0
+        self.guarded: list[Received] = []  # the guards' own reads
         self.behaviour: Behaviour = well
+        self.people: Behaviour | None = everybody  # None: the guards' reads are like any other
         self.key_set: Behaviour = self._keys
         self._jwks = jwks
         self._tls = tls
@@ -99,7 +110,9 @@ class Stub:
         """Forget what came and behave well again."""
         self.received.clear()
         self.asked.clear()
+        self.guarded.clear()
         self.behaviour = well
+        self.people = everybody
         self.key_set = self._keys
 
     def stop(self) -> None:
@@ -137,6 +150,9 @@ class Stub:
                 if request.line.startswith("GET "):
                     self.asked.append(request)
                     await self.key_set(request, writer)
+                elif self.people is not None and " guards " in request.header("user-agent"):
+                    self.guarded.append(request)
+                    await self.people(request, writer)
                 else:
                     self.received.append(request)
                     await self.behaviour(request, writer)

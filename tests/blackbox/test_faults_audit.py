@@ -33,6 +33,10 @@ class Disk:
         """Leave so much room behind the audit's last line."""
         self._limit(self._audit.stat().st_size + room_bytes)
 
+    def shrink(self) -> None:
+        """Leave no room for a line anywhere, in a new file neither."""
+        self._limit(100)
+
     def empty(self) -> None:
         """Make room again."""
         self._limit(resource.RLIM_INFINITY)

@@ -13,7 +13,7 @@ from tests.blackbox import misbehaviour
 from tests.blackbox.conftest import Start
 from tests.blackbox.gateways import Gateway, free_port
 from tests.blackbox.misbehaviour import answering, raw, refusing
-from tests.blackbox.stub import Behaviour, Stub, response
+from tests.blackbox.stub import Behaviour, Stub, response, well
 from tests.runtimes.certificates import Authority, self_signed
 from tests.runtimes.faulty import black_hole
 
@@ -38,6 +38,9 @@ def check_failure(gateway: Gateway, operation: str, status: int, reason: str | N
     phase, told, error = last(gateway)
     if operation == READ:
         assert phase == "decision"
+    elif phase == "decision":  # the guards' own reads failed already: nothing was sent
+        assert told == status
+        assert reason is None or reason in gateway.entries[-1]["decision"]["reason"]
     else:
         assert (phase, told) == ("outcome", status)
         assert error
@@ -45,11 +48,11 @@ def check_failure(gateway: Gateway, operation: str, status: int, reason: str | N
 
 
 def test_a_cognito_that_is_not_there(start: Start) -> None:
-    """R-20: connection refused: 502; a mutation has its intent and its outcome in the audit."""
+    """R-20: connection refused: 502; a mutation ends with its guards' own reads, and the audit says why."""
     gateway = start(COGNITO_ENDPOINT_URL=f"http://127.0.0.1:{free_port()}", **OPTIONS)
     check_failure(gateway, READ, 502)
     check_failure(gateway, MUTATION, 502, "unreachable")
-    assert [entry["phase"] for entry in gateway.entries] == ["decision", "intent", "outcome"]
+    assert [entry["phase"] for entry in gateway.entries] == ["decision", "decision"]
 
 
 def test_a_cognito_that_swallows_connections(start: Start) -> None:
@@ -174,6 +177,7 @@ def test_a_kept_connection_that_closes_as_the_next_request_comes(gateway: Gatewa
     assert [call.turn > 1 for call in gateway.stub.calls()] == [True, False]
     assert gateway.call(MUTATION, BOB, token).status == 502
     assert len(gateway.stub.calls(MUTATION)) == 1
+    gateway.stub.behaviour = well  # the guards' reads have made a connection that is kept again
     assert gateway.call(MUTATION, BOB, token).status == 200
     assert len(gateway.stub.calls(MUTATION)) == 2
 

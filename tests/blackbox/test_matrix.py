@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 import tomllib
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -69,7 +70,7 @@ def body(operation: Operation, mint: Mint) -> bytes:
     found.pop("UserPoolId", None)
     found.pop("IdentityPoolId", None)
     if "AccessToken" in found:
-        found["AccessToken"] = mint.access(["user"])
+        found["AccessToken"] = mint.access(["user"], sub=str(uuid.uuid4()))  # some of them end it
     if operation.service == "cognito-identity" and "Logins" in operation.members:
         found["Logins"] = {mint.issuer.removeprefix("https://"): mint.id(["user"])}
     return json.dumps(found).encode()

@@ -69,7 +69,7 @@ def test_refusals_have_their_type(world: World) -> None:
     """The CLI prints Cognito's and the gateway's types alike."""
     get = ("admin-get-user", "--user-pool-id", POOL, "--username", "nobody@example.com")
     assert "UserNotFoundException" in aws(world, world.token("admin"), *get)[2]
-    disable = ("admin-disable-user", "--user-pool-id", POOL, "--username", "user@example.com")
+    disable = ("admin-disable-user", "--user-pool-id", POOL, "--username", "admin@example.com")
     assert "AccessDeniedException" in aws(world, world.token("moderator"), *disable)[2]
     assert "NotAuthorizedException" in aws(world, "not-a-token", *get)[2]
 

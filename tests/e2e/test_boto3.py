@@ -84,7 +84,7 @@ def test_a_weaker_role_is_refused_by_type(world: World, who: str) -> None:
     client = world.client(world.token(who))
     world.emulator.calls.clear()
     with pytest.raises(ClientError) as refused:
-        client.admin_disable_user(UserPoolId=POOL, Username=BOB)
+        client.admin_disable_user(UserPoolId=POOL, Username="admin@example.com")
     assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
     assert not world.emulator.calls.of("AdminDisableUser")
@@ -128,7 +128,7 @@ def test_a_machine_uses_its_scope(world: World) -> None:
     client = world.client(world.emulator.machine_token())
     assert client.list_users(UserPoolId=POOL, Limit=1)["Users"]
     with pytest.raises(ClientError) as refused:
-        client.admin_disable_user(UserPoolId=POOL, Username=BOB)
+        client.admin_disable_user(UserPoolId=POOL, Username="admin@example.com")
     assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
 
 

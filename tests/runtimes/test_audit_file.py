@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from gateway.runtimes.audit_file import FileSink, SinkError, for_worker
+from gateway.runtimes.audit_file import FileSink, for_worker
+from gateway.runtimes.audit_opening import SinkError
 from tests.audit.oracle import ENTRY, verified
 from tests.runtimes.audit_runs import Clock, lines, no_file_larger_than, opened, record, sick, trail_on
 
@@ -169,6 +170,48 @@ def test_what_is_no_file_is_refused(path: pathlib.Path) -> None:
         FileSink.open(str(path), log=print)
 
 
+@pytest.mark.parametrize("name", ["audit.jsonl", "audit.jsonl.partial", "audit.jsonl.next"])
+def test_no_link_is_followed(path: pathlib.Path, name: str) -> None:
+    """Who may put a link into the folder makes the gateway write nowhere else: it does not start (R-18)."""
+    elsewhere = path.with_name("elsewhere")
+    if name != path.name:
+        with opened(path) as (_, trail):
+            record(trail)
+        path.write_bytes(path.read_bytes() + b"half")
+        elsewhere.touch()
+    path.with_name(name).symlink_to(elsewhere)
+    with pytest.raises(SinkError, match="symbolic link"):
+        FileSink.open(str(path), log=print)
+    assert not elsewhere.exists() or elsewhere.read_bytes() == b""
+
+
+def test_a_link_that_takes_the_files_place_stops_calls(path: pathlib.Path) -> None:
+    """While the gateway runs as well: nothing is written through it (R-18)."""
+    clock = Clock()
+    with opened(path, monotonic=clock) as (_, trail):
+        record(trail)
+        moved = path.rename(path.with_name("moved"))
+        path.symlink_to(moved)
+        clock.seconds += 1.0
+        assert not trail.try_record(ENTRY)
+        assert "symbolic link" in str(trail.problem)
+        path.unlink()
+        record(trail)
+    assert len(lines(moved)) == 1
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o644, True), (0o660, True)])
+def test_a_file_that_is_open_to_others_is_named(path: pathlib.Path, mode: int, *, warned: bool) -> None:
+    """The operator is told at start; a group that may read is left in peace, and no mode is changed."""
+    path.touch()
+    path.chmod(mode)
+    log: list[str] = []
+    with opened(path, log=log.append):
+        pass
+    assert [f"is open to others (mode {mode:o})" in line for line in log] == [True] * warned
+    assert path.stat().st_mode & 0o777 == mode
+
+
 def test_a_file_that_cannot_be_locked_is_refused(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the file system has no locks, two writers could not be told apart."""
 
@@ -178,6 +221,30 @@ def test_a_file_that_cannot_be_locked_is_refused(path: pathlib.Path, monkeypatch
     monkeypatch.setattr(fcntl, "flock", no_locks)
     with pytest.raises(SinkError, match="cannot be locked: No locks available"):
         FileSink.open(str(path), log=print)
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_a_file_that_is_rotated_away_at_that_moment_is_not_ours(
+    path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """What is locked is what the path names; else two processes would go on with one chain (R-18)."""
+    left = [times]
+    lock = fcntl.flock
+
+    def late(fd: int, operation: int) -> None:
+        lock(fd, operation)
+        if left[0]:
+            left[0] -= 1
+            path.rename(path.with_name(f"audit.jsonl.{left[0]}"))
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    if times == 1:
+        with opened(path) as (_, trail):
+            record(trail)
+        assert len(lines(path)) == 1
+    else:
+        with pytest.raises(SinkError, match="another process writes, or keeps moving"):
+            FileSink.open(str(path), log=print)
 
 
 def test_a_full_disk_leaves_nothing_of_a_line(path: pathlib.Path) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.runtimes.audit_file import FileSink, SinkError
+from gateway.runtimes.audit_file import FileSink
+from gateway.runtimes.audit_opening import SinkError
 from tests.audit.oracle import ENTRY, verified
 from tests.runtimes.audit_runs import Clock, lines, no_file_larger_than, opened, record, sick
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from gateway.audit import GENESIS, Trail, caller_fragment
 from gateway.errors import Unavailable
-from gateway.runtimes.audit_file import SinkError
+from gateway.runtimes.audit_opening import SinkError
 from gateway.runtimes.audit_stdout import StdoutSink
 from tests.audit.oracle import ENTRY, verified
 

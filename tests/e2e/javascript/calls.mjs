@@ -43,7 +43,7 @@ await send(sdk.AdminResetUserPasswordCommand, { Username: other });
 out.reset = (await send(sdk.AdminGetUserCommand, { Username: other })).UserStatus;
 out.created = (await send(sdk.AdminGetUserCommand)).UserCreateDate instanceof Date;
 out.unknown = await raised(send(sdk.AdminGetUserCommand, { Username: "nobody@example.com" }));
-out.weaker = await raised(client(moderator).send(new sdk.AdminDisableUserCommand({ UserPoolId, Username })));
+out.weaker = await raised(client(moderator).send(new sdk.AdminDisableUserCommand({ UserPoolId, Username: "admin@example.com" })));
 out.bad = await raised(client("not.a.token").send(new sdk.ListUsersCommand({ UserPoolId })));
 const stranger = new sdk.CognitoIdentityProviderClient({ region: "us-east-1", endpoint });
 const signedIn = await stranger.send(

@@ -1,0 +1,273 @@
+"""The guards at work: finds the facts that a deed needs, has it judged, and draws the consequences once it is done.
+
+Duty: resolve the target to its canonical user, ask the directory for exactly what the switched-on guards need, let each
+of the caller's roles be judged, hold the lock under which the last admin is counted, revoke the tokens that a deed
+invalidates.
+Prohibition: no rule is written here (`gateway.guards` has them); reads of the caller ask nothing.
+Source: docs/decisions/0006-guards.md.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway import guards, public, targets
+from gateway.caller import Caller
+from gateway.directory import CALLER_SECONDS, Directory, Source
+from gateway.errors import Denied, InvalidRequest, NoSuchGroup, NoSuchUser, Unavailable
+from gateway.guards import Deed, Subject
+from gateway.operations import Operation
+from gateway.policy import Grant, Policy
+from gateway.store import Revocation, Store
+
+_SIGNS_OUT = frozenset({"AdminUserGlobalSignOut", "AdminDisableUser", "AdminDeleteUser"})
+_SIGNS_ONESELF_OUT = frozenset({"GlobalSignOut", "DeleteUser"})
+_CHANGES_GROUPS = frozenset({"AdminAddUserToGroup", "AdminRemoveUserFromGroup"})
+_REFRESH = frozenset({"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"})
+_LOCK = "last-admin"
+_LOCK_WAIT_SECONDS = 2.0
+_LOCK_PAUSE_SECONDS = 0.05
+_LOCK_SPARE_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Cleared:
+    """A deed that may be done: by this role's grant, with this body, to this user."""
+
+    grant: Grant
+    body: dict[str, Any]
+    subject: Subject | None = None
+    locked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One judged call, as the guards need it. `deadline` is monotonic seconds."""
+
+    id: str
+    operation: Operation
+    caller: Caller
+    grants: Sequence[Grant]
+    body: dict[str, Any]
+    source: Source
+    deadline: float
+    told: Callable[[Subject], None]  # whom it acts on, as soon as that is known
+
+
+class Protection:
+    """The guards of one policy."""
+
+    __slots__ = ("_directory", "_guards", "_monotonic", "_named", "_sleep", "_store")
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        store: Store,
+        directory: Directory,
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        """`monotonic` gives seconds; `sleep` waits for some."""
+        self._guards = policy.guards
+        self._named = policy.groups()
+        self._store = store
+        self._directory = directory
+        self._monotonic = monotonic
+        self._sleep = sleep
+
+    async def live(self, caller: Caller, source: Source) -> Caller:
+        """The caller with those of its groups that Cognito still knows it in, at most a minute old.
+
+        Raises:
+            Denied: the account is disabled, or gone.
+
+        """
+        if caller.username is None:
+            return caller
+        try:
+            subject = await self._directory.user(caller.username, source, seconds=CALLER_SECONDS)
+            groups = await self._directory.groups_of(subject, source, seconds=CALLER_SECONDS)
+        except NoSuchUser:
+            raise Denied("caller-gone") from None
+        if subject.sub != caller.sub:
+            raise Denied("caller-gone")
+        if not subject.enabled:
+            raise Denied("caller-disabled")
+        return replace(caller, groups=tuple(name for name in caller.groups if name in groups))
+
+    async def clear(self, asked: Asked) -> Cleared:
+        """Judge a call by the guards, role by role; a lock that is needed is held until `release`.
+
+        Raises:
+            Denied: no role may do it; the first role's reason.
+            NoSuchUser, NoSuchGroup, InvalidRequest: the target cannot be told.
+            Unavailable: the lock, or the store that it is in, is not to be had.
+
+        """
+        operation = asked.operation
+        if not targets.changes_a_user(operation) and not targets.changes_groups(operation):
+            return Cleared(asked.grants[0], asked.body)
+        subject, body = await self._target(asked)
+        asked = replace(asked, body=body)
+        precedences = await self._precedences(asked)
+        holders = await self._holders(asked)
+        if subject is not None:
+            subject = await self._with_groups(asked, subject)
+        deed = Deed(operation.name, body, asked.caller, subject, precedences)
+        grant = self._first(asked, [deed, *(replace(deed, subject=holder) for holder in holders)])
+        if not self._guards.last_admin or not self._touches_the_strongest(deed):
+            return Cleared(grant, body, subject)
+        await self._lock(asked)
+        try:
+            deed = await self._counted(asked, deed)
+            grant = self._first(asked, [deed])
+        except BaseException:
+            await self._store.release(_LOCK, asked.id)
+            raise
+        return Cleared(grant, body, deed.subject, locked=True)
+
+    async def release(self, cleared: Cleared, owner: str) -> None:
+        """Give the lock back, if one is held by the request `owner`."""
+        if cleared.locked:
+            cleared.locked = False
+            await self._store.release(_LOCK, owner)
+
+    async def done(
+        self, operation: Operation, body: Mapping[str, Any], caller: Caller | None, subject: Subject | None, now: float
+    ) -> None:
+        """Draw the consequences of a deed that was done, or may have been. `now`: epoch seconds."""
+        name, found = operation.name, list[Revocation]()
+        if subject is not None:
+            self._directory.changed(subject.sub)
+            if name in _SIGNS_OUT:
+                found.append(Revocation("signed_out", subject.sub, now))
+            if name in _CHANGES_GROUPS:
+                found.append(Revocation("groups_changed", subject.sub, now))
+        elif caller is not None and name in _SIGNS_ONESELF_OUT:
+            found.append(Revocation("signed_out", caller.sub, now))
+        if name in {"CreateGroup", "UpdateGroup", "DeleteGroup"}:
+            self._directory.groups_changed()
+        if name == "DeleteGroup":
+            found.append(Revocation("group_deleted", body["GroupName"], now))
+        if found:
+            await self._store.revoke(found)
+
+    async def _target(self, asked: Asked) -> tuple[Subject | None, dict[str, Any]]:
+        """The canonical user, and the body that names it so."""
+        operation, body = asked.operation, asked.body
+        if not targets.changes_a_user(operation):
+            return None, body
+        name = targets.user_of(operation.name, body)
+        public.user_name(operation.name, body)  # refuses a second spelling beside the one that Cognito reads
+        if targets.is_outside(operation.name, body):
+            raise Denied("target")
+        if operation.name == "AdminCreateUser" and body.get("MessageAction") != "RESEND":
+            return None, body
+        if name is None:
+            if operation.name == "AdminInitiateAuth" and body["AuthFlow"] in _REFRESH:  # names and changes nobody
+                return None, body
+            raise InvalidRequest("target", message="The body must name the user.")
+        subject = await self._directory.user(name, asked.source)
+        asked.told(subject)
+        return subject, targets.with_user(operation.name, body, subject.username)
+
+    async def _precedences(self, asked: Asked) -> Mapping[str, int | None]:
+        """The pool's groups, where a guard asks for them; read anew once for a name that is not among them."""
+        switched, operation, caller = self._guards, asked.operation, asked.caller
+        group = targets.group_of(asked.body) if targets.changes_groups(operation) else None
+        by_rank = switched.rank and (group is not None or not caller.is_machine)
+        by_count = switched.last_admin and operation.name in {*guards.LOCK_OUT, "DeleteGroup"}
+        if not by_rank and not by_count and not (switched.self_lockout and operation.name == "UpdateGroup"):
+            return {}
+        found = await self._directory.precedences(asked.source)
+        if self._misses(asked, group, found):
+            found = await self._directory.precedences(asked.source, anew=True)
+        if group is not None and operation.name != "CreateGroup" and group not in found:
+            raise NoSuchGroup("group")
+        return found
+
+    def _misses(self, asked: Asked, group: str | None, found: Mapping[str, int | None]) -> bool:
+        if group is not None and asked.operation.name != "CreateGroup" and group not in found:
+            return True
+        if asked.caller.is_machine:
+            return False
+        named = {name for grant in asked.grants for name in grant.role.groups}
+        return not any(name in named and name in found for name in asked.caller.groups)
+
+    async def _with_groups(self, asked: Asked, subject: Subject, *, anew: bool = False) -> Subject:
+        on_self = subject.sub == asked.caller.sub and not asked.caller.is_machine
+        counted = self._guards.last_admin and asked.operation.name in guards.LOCK_OUT
+        if not counted and (on_self or not self._guards.rank):
+            return subject
+        return replace(subject, groups=await self._directory.groups_of(subject, asked.source, anew=anew))
+
+    async def _holders(self, asked: Asked) -> list[Subject]:
+        """The users who would lose an alias to a new one: to be judged as if each were acted on."""
+        body, found = asked.body, list[Subject]()
+        if asked.operation.name != "AdminCreateUser" or not body.get("ForceAliasCreation"):
+            return found
+        for attribute in body.get("UserAttributes") or ():
+            if attribute["Name"] in {"email", "phone_number"} and attribute.get("Value"):
+                try:
+                    holder = await self._directory.user(attribute["Value"], asked.source)
+                except NoSuchUser:
+                    continue
+                found.append(await self._with_groups(asked, holder))
+        return found
+
+    def _touches_the_strongest(self, deed: Deed) -> bool:
+        sets = guards.strongest_groups(deed.precedences, self._named)
+        if deed.operation == "DeleteGroup":
+            return any(deed.group in group for group in sets)
+        subject = deed.subject
+        return (
+            subject is not None
+            and deed.operation in guards.LOCK_OUT
+            and any(group & (subject.groups or {}).keys() for group in sets)
+        )
+
+    async def _counted(self, asked: Asked, deed: Deed) -> Deed:
+        """The deed with `last` told, from facts that were read under the lock."""
+        source, directory = asked.source, self._directory
+        sets = guards.strongest_groups(deed.precedences, self._named)
+        if deed.operation == "DeleteGroup" and deed.group is not None:
+            own = {deed.group}
+            for group in (each for each in sets if own <= each):
+                others = await directory.anyone_else(group - own, None, source)
+                if not others and await directory.anyone_else(own, None, source):
+                    return replace(deed, last=True)
+            return deed
+        if deed.subject is None:
+            return deed
+        subject = await directory.user(deed.subject.username, source, anew=True)
+        subject = await self._with_groups(asked, subject, anew=True)
+        deed = replace(deed, subject=subject)
+        for group in sets:
+            if guards.leaves(deed, group) and not await directory.anyone_else(group, subject, source):
+                return replace(deed, last=True)
+        return deed
+
+    def _first(self, asked: Asked, deeds: Sequence[Deed]) -> Grant:
+        """The first of the roles that may do all of it alone."""
+        refused: Denied | None = None
+        for grant in asked.grants:
+            try:
+                for deed in deeds:
+                    guards.judge(self._guards, grant.role, deed)
+            except Denied as error:
+                refused = refused or error
+            else:
+                return grant
+        raise refused or Denied("operation")
+
+    async def _lock(self, asked: Asked) -> None:
+        """Two admins who remove each other at once must not both find the other still there."""
+        now = self._monotonic()
+        until = min(now + _LOCK_WAIT_SECONDS, asked.deadline)
+        seconds = max(asked.deadline - now, 0.0) + _LOCK_SPARE_SECONDS
+        while not await self._store.hold(_LOCK, asked.id, seconds, now):
+            now = self._monotonic()
+            if now >= until:
+                raise Unavailable("last-admin-busy", retry_after_seconds=1)
+            await self._sleep(_LOCK_PAUSE_SECONDS)
