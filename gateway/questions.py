@@ -63,6 +63,6 @@ class Questions:
         if reply.type == "ResourceNotFoundException":
             return NoSuchGroup("group-missing")
         if reply.type in THROTTLES:
-            self._quotas.throttled(self._catalogue.by_name[operation], 1)
+            self._quotas.throttled(self._catalogue.by_name[operation])
             return RateExceeded("guard-throttled", retry_after_seconds=reply.retry_after_seconds or 1)
         return UpstreamError(f"guard:{reply.type}")

@@ -34,6 +34,7 @@ _REFILL = 0.75  # of the quota, evenly; with the burst 0.9 in any second: the re
 _BURST = 0.15
 _LONGEST_SLEEP_SECONDS = 0.1  # whoever stood before one may have left
 _LEAST_SLEEP_SECONDS = 0.001
+_BREATH_SECONDS = 0.2  # after a throttle
 _MOST_WAITING = 800  # in all lanes: fewer than the calls that the gateway takes in at once
 _MOST_WAITING_OF_ONE = 400  # of one caller, which must not use up everybody's places
 _SLOWEST = 16.0  # replicas that share a lane, as far as its pace is followed
@@ -217,14 +218,14 @@ class Quotas:
             await self._wait(lane, _Waiter(caller, min(started + self._max_wait_seconds, deadline)))
         return self._monotonic() - started
 
-    def throttled(self, operation: Operation, retry_after_seconds: float) -> None:
+    def throttled(self, operation: Operation) -> None:
         """Cognito refused a call of this operation for its quota all the same: others use the account too.
 
-        The operation's lane pauses so long, but never longer than a call may wait.
+        The operation's lane takes a breath. The caller hears how long to wait; the others need not be refused for it.
         """
         lane = self._lane(operation)
         if lane is not None:
-            lane.pause(self._monotonic() + min(retry_after_seconds, self._max_wait_seconds))
+            lane.pause(self._monotonic() + _BREATH_SECONDS)
 
     async def _wait(self, lane: _Lane, waiter: _Waiter) -> None:
         """Stand in the line until the turn has come and the store has granted it."""

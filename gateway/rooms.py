@@ -26,7 +26,6 @@ from gateway.store import Rate, Store
 from gateway.tokens import Verifier
 
 _MINUTE_SECONDS = 60.0
-_THROTTLE_PAUSE_SECONDS = 1  # the callers, who hear what Cognito says, wait as long as that
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +98,4 @@ class Rooms:
     def heed(self, call: Call, reply: Reply) -> None:
         """Slow down where Cognito throttles although the quota was kept: others use the account too."""
         if reply.type in THROTTLES and call.operation is not None:
-            self.quotas.throttled(call.operation, _THROTTLE_PAUSE_SECONDS)
+            self.quotas.throttled(call.operation)

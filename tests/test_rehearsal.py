@@ -477,6 +477,7 @@ GOOGLE = {"ProviderName": "Google", "ProviderAttributeValue": "1"}
         (("DeleteGroup", machine("gateway/root"), None, {"GroupName": "admin"}), {}, "last-admin"),
         (("AdminDisableUser", person("admin"), user("admin")), {"last": True, "precedences": STRONGEST}, "last-admin"),
         (("AdminDisableUser", person("admin"), user("admin", enabled=False)), {"last": True}, None),
+        (("UpdateUserPool", person("admin"), None), {}, None),
         (("GetId", None, None, {"Logins": {}}), {}, "logins"),
         (("GetId", machine("gateway/x"), None), {}, "no-token"),
         (("GetUser", None, None, {"AccessToken": "e30.e30.e30"}), {}, "no-token"),
