@@ -6,7 +6,8 @@ before a change which this gateway, or by way of the shared revocations another 
 Source: Cognito's AdminGetUser, AdminListGroupsForUser, ListGroups, ListUsersInGroup; docs/decisions/0006-guards.md.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
@@ -49,7 +50,7 @@ class _Known(Generic[T]):
     sub: str
     at: float
     asked: int
-    mark: Hashable
+    news: int
 
 
 class Directory:
@@ -98,10 +99,9 @@ class Directory:
         """
 
         async def ask() -> Subject:
-            asked, at = self._changes, self._monotonic()
+            asked, at, news = self._changes, self._monotonic(), self._revocations.news
             subject = _subject(await source.read("AdminGetUser", {"Username": name}))
-            mark = self._revocations.mark(subject.sub)
-            self._remember(self._names, name, _Known(subject, subject.sub, at, asked, mark))
+            self._remember(self._names, name, _Known(subject, subject.sub, at, asked, news))
             return subject
 
         if anew:
@@ -115,9 +115,9 @@ class Directory:
         sub = subject.sub
 
         async def ask() -> Mapping[str, int | None]:
-            asked, at, mark = self._changes, self._monotonic(), self._revocations.mark(sub)
+            asked, at, news = self._changes, self._monotonic(), self._revocations.news
             groups = await _groups(source, "AdminListGroupsForUser", {"Username": subject.username})
-            self._remember(self._groups, sub, _Known(groups, sub, at, asked, mark))
+            self._remember(self._groups, sub, _Known(groups, sub, at, asked, news))
             return groups
 
         if anew:
@@ -136,7 +136,7 @@ class Directory:
         async def ask() -> Mapping[str, int | None]:
             asked, at = self._changes, self._monotonic()
             groups = await _groups(source, "ListGroups", {})
-            self._precedences = _Known(groups, "", at, asked, None)
+            self._precedences = _Known(groups, "", at, asked, 0)
             return groups
 
         return await ask() if anew else await self._once("ListGroups", recall, ask)
@@ -145,10 +145,11 @@ class Directory:
         """Whether an enabled user, other than `subject`, is in one of `groups`; asked of Cognito each time."""
         own = None if subject is None else subject.username
         for group in sorted(groups):
-            async for page in _pages(source, "ListUsersInGroup", {"GroupName": group}):
-                for user in _entries(page, "Users"):
-                    if user.get("Enabled") is True and user.get("Username") != own:
-                        return True
+            async with aclosing(_pages(source, "ListUsersInGroup", {"GroupName": group})) as pages:
+                async for page in pages:  # closed here and now, not when it is collected: it is left early
+                    for user in _entries(page, "Users"):
+                        if user.get("Enabled") is True and user.get("Username") != own:
+                            return True
         return False
 
     async def accepts(self, token: bytes, source: Source) -> None:
@@ -205,7 +206,7 @@ class Directory:
         if (
             self._monotonic() - known.at >= seconds
             or known.asked < max(self._groups_changed, self._changed.get(known.sub, 0))
-            or known.mark != self._revocations.mark(known.sub)
+            or self._revocations.concern(known.sub, known.news)
         ):
             return None
         return known.value
@@ -228,16 +229,17 @@ def _subject(answer: Mapping[str, Any]) -> Subject:
 
 async def _groups(source: Source, operation: str, body: Mapping[str, Any]) -> Mapping[str, int | None]:
     found: dict[str, int | None] = {}
-    async for page in _pages(source, operation, body):
-        for group in _entries(page, "Groups"):
-            name, precedence = group.get("GroupName"), group.get("Precedence")
-            if not isinstance(name, str) or isinstance(precedence, bool) or not isinstance(precedence, int | None):
-                raise UpstreamError("guard-answer")
-            found[name] = precedence
+    async with aclosing(_pages(source, operation, body)) as pages:
+        async for page in pages:
+            for group in _entries(page, "Groups"):
+                name, precedence = group.get("GroupName"), group.get("Precedence")
+                if not isinstance(name, str) or isinstance(precedence, bool) or not isinstance(precedence, int | None):
+                    raise UpstreamError("guard-answer")
+                found[name] = precedence
     return found
 
 
-async def _pages(source: Source, operation: str, body: Mapping[str, Any]) -> AsyncIterator[Mapping[str, Any]]:
+async def _pages(source: Source, operation: str, body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
     """The pages of a list; one may be empty and still have a next."""
     more: Mapping[str, Any] = {}
     for _ in range(_MAX_PAGES):

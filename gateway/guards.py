@@ -21,7 +21,9 @@ from gateway.targets import changes_a_user, changes_groups
 TAKEOVER = frozenset({"email", "email_verified", "phone_number", "phone_number_verified", "preferred_username"})
 """Attributes that somebody signs in, or gets a password back, by."""
 
-LOCK_OUT = frozenset({"AdminDisableUser", "AdminDeleteUser", "AdminRemoveUserFromGroup"})
+LOCK_OUT = frozenset({
+    "AdminDisableUser", "AdminDeleteUser", "AdminRemoveUserFromGroup", "AdminDisableProviderForUser",
+})  # fmt: skip
 """What nobody does to itself, and nobody to the last admin."""
 
 _LEVEL = re.compile(r"urn:cognito:loa:([0-9]{1,3})")

@@ -12,10 +12,27 @@ from collections.abc import Iterator
 import jwt
 import pytest
 
-from bench import audit, checking, envoy, load, material, processes, results, upstreams, wire
+from bench import (
+    audit,
+    cases,
+    checking,
+    envoy,
+    jobs,
+    load,
+    material,
+    people,
+    processes,
+    redis,
+    results,
+    upstreams,
+    wire,
+)
+from bench.__main__ import guards_peers
+from bench.cases import CASES
 from bench.peers import DEFAULT, PEERS, REFERENCE
 from gateway.keypair import KeyPair
 from gateway.sigv4 import Signer
+from tests.tools import need
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 KEYS = KeyPair(material.ACCESS_KEY_ID, material.SECRET_ACCESS_KEY)
@@ -105,6 +122,65 @@ def test_a_peer_that_lets_everything_through_is_found_out(made: material.Materia
     assert {line.removeprefix("it is not so that it ") for line in found[2:]} >= {"counts rates", "masks errors"}
 
 
+def test_a_gateway_without_guards_is_found_out(made: material.Material, strict: upstreams.Strict) -> None:
+    """What guards cost is not measured on a gateway whose guards do not work."""
+    found = checking.problems_of_guards(strict.port, strict, made, guarded=True, fresh=False)
+    unkept = {line.removeprefix("it is not so that it ") for line in found}
+    assert unkept >= {"disables a weaker user", "refuses to disable an equal", "sends what has a key once"}
+    assert "reads groups as live as it is told" in unkept
+
+
+def test_both_upstreams_tell_of_the_same_pool(tmp_path: pathlib.Path) -> None:
+    """What was checked against the strict upstream is what is measured against the quick one, and it counts right."""
+    binary = tmp_path / "stub"
+    subprocess.run([need("gcc", "apt-get install gcc"), "-o", binary, ROOT / "bench" / "stub.c"], check=True)
+    named = [(name, ask) for name in ("user0", "user999999", "user1000000", "alice@example.com", "bob") for ask in WHOM]
+    core = min(os.sched_getaffinity(0))
+    with upstreams.stub(binary, core, tmp_path) as stub:
+        for name, ask in [*named, ("", "ListGroups"), ("", "ListUsersInGroup"), ("user7", "AdminDisableUser")]:
+            body = {"UserPoolId": wire.POOL, "Username": name}
+            assert told(stub.port, ask, body) == plain(people.answer(ask, body))
+        told(stub.port, "AdminGetUser", {"Username": "bob"}, agent="gateway/1 guards actor/guards")
+        told(stub.port, "DescribeUserPool", {}, agent="gateway/1 guards")
+        told(stub.port, "AdminGetUserX", {}, agent="gateway/1 actor/guards")
+        counts = stub.counts()
+    assert (counts.own["AdminGetUser"], counts.own["AdminListGroupsForUser"], counts.own["other"]) == (5, 5, 1)
+    assert {name: count for name, count in counts.guards.items() if count} == {"AdminGetUser": 1, "other": 1}
+    assert counts.requests == 16
+    assert counts.signed == 0
+
+
+WHOM = ("AdminGetUser", "AdminListGroupsForUser")
+
+
+def told(port: int, operation: str, body: dict[str, str], *, agent: str = "gateway/1") -> dict[str, object]:
+    """What an upstream answers, as far as guards look at it."""
+    text = json.dumps(body, separators=(",", ":"))
+    request = f"X-Amz-Target: Service.{operation}\r\nUser-Agent: {agent}\r\nContent-Length: {len(text)}\r\n\r\n{text}"
+    answer = wire.exchange(port, f"POST / HTTP/1.1\r\nConnection: close\r\n{request}".encode())
+    return plain(json.loads(answer.body))
+
+
+def plain(answer: dict[str, object]) -> dict[str, object]:
+    """An answer without what guards do not look at."""
+    kept = {name: value for name, value in answer.items() if not name.endswith("Date")}
+    attributes = kept.get("UserAttributes")
+    if isinstance(attributes, list):
+        kept["UserAttributes"] = [each for each in attributes if each["Name"] == "sub"]
+    return kept
+
+
+def test_each_run_names_users_that_no_other_run_has_named() -> None:
+    """A call that is to be cold is: nothing of the warm second stands in the gateway's memory."""
+    job = CASES["change"].job
+    numbers = [range(job.first(run), job.first(run) + job.targets) for run in (0, 1)]
+    assert not set(numbers[0]) & set(numbers[1])
+    assert {len(str(number)) for each in numbers for number in (each[0], each[-1])} == {len(jobs.MARK)}
+    assert job.body.count(jobs.MARK) == 1
+    assert people.groups_of(f"user{numbers[0][0]}") == ["user"]
+    assert people.groups_of(material.caller(0)) == ["admin"]
+
+
 def test_the_load_generators_result_is_read_or_its_words_are_told() -> None:
     """When wrk fails, whoever runs the benchmark sees what it said."""
     line = 'RESULT {"requests":10,"duration_us":2000,"errors":1,"p50_us":5.5,"p99_us":9.0}'
@@ -165,6 +241,73 @@ def test_figures_with_errors_missing_signatures_or_missing_audit_lines_are_worth
         assert len(results.faults("x", [measured(1.0, **over)], signs=True)) == 1
 
 
+def test_a_change_owes_two_lines_and_a_guards_read_none() -> None:
+    """The audit is complete only with an intent and an outcome of each change; a dry run's line stands alone."""
+    change: dict[str, object] = {
+        "upstream_requests": 30,
+        "guards": {"AdminGetUser": 10, "ListGroups": 1},
+        "changes": 15,
+    }
+    assert measured(1.0, **change).lines_due == 34  # 15 changes, and 4 reads to see that it is there
+    assert results.faults("x", [measured(1.0, **change, audit_lines=34)], signs=True) == []
+    for lines in (33, 35):
+        assert len(results.faults("x", [measured(1.0, **change, audit_lines=lines)], signs=True)) == 1
+    dry: dict[str, object] = {"upstream_requests": 5, "guards": {"AdminGetUser": 4}, "decided": 100}
+    assert results.faults("x", [measured(1.0, **dry, audit_lines=102)], signs=True) == []
+    assert len(results.faults("x", [measured(1.0, **dry, audit_lines=100)], signs=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "guards", "wrong"),
+    [
+        ("read", 100, {}, 0),
+        ("read", 100, {"AdminGetUser": 1}, 1),
+        ("read-fresh", 100, {"AdminGetUser": 7, "AdminListGroupsForUser": 7}, 0),
+        ("read-fresh", 100, {"AdminGetUser": 8, "AdminListGroupsForUser": 7, "ListGroups": 1}, 2),
+        ("change-off", 100, {"AdminGetUser": 100}, 0),
+        ("change-off", 100, {"AdminGetUser": 100, "AdminListGroupsForUser": 1}, 1),
+        ("change", 100, {"AdminGetUser": 100, "AdminListGroupsForUser": 100, "ListGroups": 1}, 0),
+        ("change", 100, {"AdminGetUser": 101, "AdminListGroupsForUser": 101, "ListGroups": 2}, 3),
+        ("change", 100, {"ListUsersInGroup": 1}, 1),
+        ("dry", 0, {"AdminGetUser": 100, "AdminListGroupsForUser": 100}, 0),
+        ("dry", 0, {"AdminGetUser": 101}, 1),
+    ],
+)
+def test_guards_that_ask_more_than_they_may_make_the_run_fail(
+    name: str, own: int, guards: dict[str, int], wrong: int
+) -> None:
+    """Reads add nothing, `fresh` two a caller and minute, a change two: more is a fault, not a figure."""
+    case = CASES[name]
+    each = measured(1.0, own={case.job.operation: own}, guards=guards, seconds=4.0)
+    found = cases.excess(name, case, [each], callers=7)
+    assert len(found) == wrong
+    assert all("are allowed" in line for line in found)
+
+
+def test_what_guards_cost_is_a_ratio_to_the_same_call_without_them() -> None:
+    """Twice the processor time is 2.00, and their own calls stand beside it."""
+    guards = {"AdminGetUser": 100, "AdminListGroupsForUser": 50}
+    rounds = {
+        "off": [measured(2000.0), measured(1000.0), measured(1000.0)],  # a machine that others use as well
+        "on": [measured(rate, upstream_requests=250, guards=guards) for rate in (1000.0, 500.0, 2000.0)],
+    }
+    rows = results.guards_table({name: name for name in rounds}, rounds, dict.fromkeys(rounds, "off")).splitlines()
+    assert [cell.strip() for cell in rows[2].split("|")][1:6] == ["off", "1000.0", "1.00", "1,000", "0"]
+    assert [cell.strip() for cell in rows[3].split("|")][1:5] == ["on", "1000.0", "2.00", "1,000"]
+    assert "1.50: AdminGetUser, AdminListGroupsForUser" in rows[3]
+
+
+def test_each_case_is_beside_one_without_guards_that_does_the_same() -> None:
+    """A ratio compares the same operation, with the same store for nobody but who says so."""
+    for case in CASES.values():
+        other = CASES[case.against]
+        assert not other.guarded
+        assert not other.shares
+        assert (other.job.operation, other.job.dry_run) == (case.job.operation, case.job.dry_run)
+    assert {case.shares for case in CASES.values() if "Redis" in case.title} == {True}
+    assert {case.job.keyed for case in CASES.values() if "Idempotency-Key" in case.title} == {True}
+
+
 def test_a_process_is_measured_with_its_children_and_ends_with_its_block(tmp_path: pathlib.Path) -> None:
     """What the benchmark starts is measured whole, and nothing of it stays."""
     spin = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
@@ -198,8 +341,8 @@ def test_help_shows_an_example() -> None:
     """Both the script and the module behind it say how they are called."""
     assert "scripts/bench --rounds" in run("scripts/bench", "--help").stdout
     answer = run(sys.executable, "-m", "bench", "--help").stdout
-    assert "example: scripts/bench" in answer
-    assert all(name in answer for name in (*PEERS, *DEFAULT))
+    assert "examples: scripts/bench" in answer
+    assert all(name in "".join(answer.split()) for name in (*PEERS, *DEFAULT, *CASES))
 
 
 def test_a_missing_load_generator_is_named_with_its_package(tmp_path: pathlib.Path) -> None:
@@ -215,3 +358,15 @@ def test_an_unknown_peer_is_refused_with_those_there_are() -> None:
     answer = run(sys.executable, "-m", "bench", "--peers", "gateway,nginx")
     assert answer.returncode == 2
     assert "'nginx' is no peer: gateway" in answer.stderr
+    answer = run(sys.executable, "-m", "bench", "--guards", "--peers", "gateway")
+    assert answer.returncode == 2
+    assert "'gateway' is no peer: read-off" in answer.stderr
+
+
+def test_without_redis_its_cases_are_left_out_and_the_others_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Redis still shows what guards cost."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert not redis.installed()
+    left = guards_peers(list(CASES))
+    assert set(left) == {name for name, case in CASES.items() if not case.shares}
+    assert not any(peer.shares for peer in left.values())

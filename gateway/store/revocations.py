@@ -6,7 +6,7 @@ Prohibition: no I/O, no clock.
 """
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -66,10 +66,15 @@ class Revocations:
                     return True
         return caller.auth_time <= self._everybody
 
-    def mark(self, sub: str) -> Hashable:
-        """Return what stays equal for as long as nothing new is revoked about that sub, or about a group."""
+    @property
+    def news(self) -> int:
+        """How many changes have come so far: what a cache of users notes before it asks."""
+        return self._change
+
+    def concern(self, sub: str, news: int) -> bool:
+        """Tell whether something came about that sub, or about a group, after there were so many `news`."""
         found = self._people.get(sub)
-        return (0 if found is None else found[2], self._groups_change)
+        return self._groups_change > news or (found is not None and found[2] > news)
 
     def add(self, revocations: Iterable[Revocation]) -> None:
         """Refuse these too. What is known already changes nothing, no mark either."""

@@ -6,7 +6,7 @@ limit is "any" as well, so that only the guards are left.
 
 import json
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from tests.blackbox.misbehaviour import answering, raw
 from tests.blackbox.stub import response
 from tests.guards.playing import play
 from tests.guards.pool import BOB_SUB, MODERATOR_SUB, READS, Pool, behind, small_pool
+from tests.guards.test_protection import GONE
 from tests.world import World
 
 CASES = {case["id"]: case for case in attacks.read("cognito-privilege")}
@@ -194,15 +195,6 @@ groups = ["moderator"]
 allow = ["ListUsers"]
 fresh = true
 """
-GONE: dict[str, tuple[str, Callable[[Pool], object]]] = {
-    "disabled": ("caller-disabled", lambda pool: setattr(pool.people[MODERATOR_SUB], "enabled", False)),
-    "deleted": ("caller-gone", lambda pool: pool.people.pop(MODERATOR_SUB)),
-    "its name taken by another": (
-        "caller-gone",
-        lambda pool: (pool.people.pop(MODERATOR_SUB), pool.add("mod", "moderator")),
-    ),
-    "demoted": ("operation", lambda pool: pool.people[MODERATOR_SUB].groups.clear()),
-}
 
 
 @pytest.mark.parametrize("id_", there(BY_LIVE_GROUPS))

@@ -134,7 +134,7 @@ AFTERWARDS = {
     "put into a group": 200,
     "taken out of a group": 403,
 }
-"""What a fresh sign-in gets, if there can be one."""
+"""What a fresh sign-in gets; 0 where there is none."""
 
 
 @pytest.mark.parametrize("what", DEEDS)
@@ -152,7 +152,7 @@ def test_who_is_sent_away_through_one_replica_is_refused_by_the_other_at_once(
         assert replicas.ask(replica, token, "ListUsers", **LIST) == 401
         assert replicas.reason(replica) == "revoked"
         assert replicas.ask(replica, others, "ListUsers", **LIST) == 200
-    if AFTERWARDS[what] is None:
+    if not AFTERWARDS[what]:
         with pytest.raises(Exception, match=r"disabled|Incorrect username or password"):
             replicas.later_token(name)
     else:
@@ -176,7 +176,7 @@ def test_who_goes_by_itself_is_gone_everywhere(replicas: Replicas, operation: st
     """R-13: signing oneself out, or deleting oneself, through one replica ends the token on the other."""
     token = replicas.token(replicas.newcomer("moderator"))
     assert replicas.ask(1, token, "ListUsers", **LIST) == 200
-    assert call(replicas.urls[0], "", operation, {"AccessToken": token})[0] in {200, 401}
+    assert call(replicas.urls[0], "", operation, {"AccessToken": token})[0] == 200
     assert replicas.ask(1, token, "ListUsers", **LIST) == 401
 
 

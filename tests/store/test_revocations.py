@@ -66,32 +66,35 @@ def test_kinds_do_not_replace_each_other() -> None:
     assert revoked(*reversed(known)).everything() == known
 
 
-def test_a_mark_changes_with_whatever_concerns_the_user() -> None:
-    """A cache of users sees by the mark that one may have changed, and keeps the others."""
+def test_a_cache_of_users_learns_what_concerns_them() -> None:
+    """By the number of news: what came about a user, or about a group, since the user was asked for; no other's."""
     known = revoked()
-    ann, bob = known.mark("sub-1"), known.mark("sub-2")
-    known.add([Revocation("signed_out", "sub-1", 10.0)])
-    assert known.mark("sub-1") != ann
-    assert known.mark("sub-2") == bob
-    ann = known.mark("sub-1")
-    known.add([Revocation("groups_changed", "sub-1", 9.0)])
-    assert known.mark("sub-1") != ann
-    ann = known.mark("sub-1")
-    known.add([Revocation("groups_changed", "sub-1", 8.0)])  # news, although a replica's clock is behind
-    assert known.mark("sub-1") != ann
-    ann, bob = known.mark("sub-1"), known.mark("sub-2")
+    steps = [
+        Revocation("signed_out", "sub-1", 10.0),
+        Revocation("groups_changed", "sub-1", 9.0),
+        Revocation("groups_changed", "sub-1", 8.0),  # news, although a replica's clock is behind
+    ]
+    for step in steps:
+        before = known.news
+        known.add([step])
+        assert known.concern("sub-1", before)
+        assert not known.concern("sub-1", known.news)
+        assert not known.concern("sub-2", before)
+    before = known.news
     known.add([Revocation("group_deleted", "user", 10.0)])
-    assert known.mark("sub-1") != ann
-    assert known.mark("sub-2") != bob
+    assert known.concern("sub-1", before)
+    assert known.concern("sub-2", before)
 
 
-def test_what_is_known_already_changes_no_mark() -> None:
+def test_what_is_known_already_is_no_news() -> None:
     """A replica's own revocation comes back to it from the store: nothing is read from Cognito again for that."""
     for known in (Revocation("signed_out", "sub-1", 10.0), Revocation("group_deleted", "user", 10.0)):
         mirror = revoked(known)
-        mark = mirror.mark("sub-1")
+        before = mirror.news
         mirror.add([known])
-        assert mirror.mark("sub-1") == mark
+        assert mirror.news == before
+        assert not mirror.concern("sub-1", before)
+
 
 
 def test_what_is_too_old_to_refuse_anything_is_dropped() -> None:
