@@ -26,8 +26,11 @@ from gateway.policy import Grant
 from gateway.protection import Asked, Cleared
 from gateway.relay import THROTTLES, Reply
 from gateway.rooms import Rooms
+from gateway.tokens import MAX_SKEW_SECONDS
 from gateway.upstream import ConnectTimeout, NotSent
 
+_SIGNS_IN = frozenset({"AdminInitiateAuth", "AdminRespondToAuthChallenge"})
+"""Their answers are tokens, which are kept nowhere; nor are those of public operations (R-01)."""
 _LEASE_SPARE_SECONDS = 5.0
 _SERVER_ERROR = 500
 
@@ -37,11 +40,12 @@ T = TypeVar("T")
 class Changes:
     """Carries changes out."""
 
-    __slots__ = ("_rooms",)
+    __slots__ = ("_ahead_seconds", "_rooms")
 
     def __init__(self, rooms: Rooms) -> None:
         """`rooms` are the pipeline's."""
         self._rooms = rooms
+        self._ahead_seconds = 0.0  # how far Cognito's clock is ahead of this one
 
     async def carry_out(self, call: Call, operation: Operation, grants: list[Grant], body: dict[str, Any]) -> Reply:
         """Carry a change out, or give the answer that it got before. Without `grants` it is a public operation.
@@ -72,7 +76,7 @@ class Changes:
 
     async def _begin(self, call: Call, operation: Operation, body: dict[str, Any]) -> Claim | Reply | None:
         key, caller = call.ask.idempotency_key, call.caller
-        if key is None or caller is None:
+        if key is None or caller is None or not operation.signed or operation.name in _SIGNS_IN:
             return None
         return await self._rooms.idempotency.begin(
             sub=caller.sub,
@@ -93,9 +97,11 @@ class Changes:
             pass
         else:
             await self._release(call, cleared)
+        if call.caller is not None and self._rooms.store.refuses(call.caller):
+            raise TokenError("revoked")  # while it waited for the answer
         call.replayed = True
         await self._rooms.record(call, "decision")
-        return reply
+        return seen(call.grant, reply)
 
     async def _cleared(
         self, call: Call, operation: Operation, grants: list[Grant], body: dict[str, Any]
@@ -151,7 +157,7 @@ class Changes:
         rooms = self._rooms
         rooms.heed(call, reply)
         if reply.type is None or reply.status >= _SERVER_ERROR:
-            await self._consequences(call, operation, body)
+            await self._consequences(call, operation, body, reply.at)
         try:
             shown = seen(call.grant, reply)
         except GatewayError as error:
@@ -165,8 +171,14 @@ class Changes:
             await (claim.abandon() if reply.type in THROTTLES else claim.finish(shown))
         return shown
 
-    async def _consequences(self, call: Call, operation: Operation, body: dict[str, Any]) -> None:
-        await self._rooms.protection.done(operation, body, call.caller, call.subject, self._rooms.now())
+    async def _consequences(
+        self, call: Call, operation: Operation, body: dict[str, Any], at: float | None = None
+    ) -> None:
+        """Revoke what the change invalidates, up to Cognito's time where ours is behind: tokens carry Cognito's."""
+        now = self._rooms.now()
+        if at is not None:
+            self._ahead_seconds = min(max(at - now, 0.0), MAX_SKEW_SECONDS)
+        await self._rooms.protection.done(operation, body, call.caller, call.subject, now + self._ahead_seconds)
 
     def _who(self, call: Call) -> str:
         return call.caller.sub if call.caller is not None else call.ask.ip

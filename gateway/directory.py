@@ -6,13 +6,15 @@ before a change which this gateway, or by way of the shared revocations another 
 Source: Cognito's AdminGetUser, AdminListGroupsForUser, ListGroups, ListUsersInGroup; docs/decisions/0006-guards.md.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
-from contextlib import aclosing
+import math
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-from gateway.errors import UpstreamError
+from gateway import facts
+from gateway.errors import RateExceeded, Unavailable, UpstreamError, UpstreamTimeout
+from gateway.facts import Source
 from gateway.guards import Subject
 from gateway.store import Revocations
 
@@ -20,26 +22,11 @@ USER_SECONDS = 5.0
 CALLER_SECONDS = 60.0
 GROUPS_SECONDS = 60.0
 MAX_USERS = 10_000
-_PAGE = 60
 _LOOK_SECONDS = 0.01
 _PATIENCE_SECONDS = 2.0
-_MAX_PAGES = 200
+_MAX_WAITING = 100  # for one question: who waits must not fill the gateway
 
 T = TypeVar("T")
-
-
-class Source(Protocol):
-    """Where one call's questions go: signed, paced and named in the call's audit line."""
-
-    async def read(self, operation: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Cognito's answer, parsed; the pool is filled in.
-
-        Raises:
-            NoSuchUser, NoSuchGroup: Cognito says so.
-            GatewayError: anything else that is not an answer.
-
-        """
-        ...  # pragma: no cover - a port
 
 
 @dataclass(slots=True)
@@ -51,6 +38,15 @@ class _Known(Generic[T]):
     at: float
     asked: int
     news: int
+
+
+@dataclass(slots=True)
+class _Asking:
+    """A question under way: since when, how many calls wait for its answer, when it failed last."""
+
+    since: float | None = None
+    waiting: int = 0
+    failed_at: float = -math.inf
 
 
 class Directory:
@@ -79,7 +75,7 @@ class Directory:
     ) -> None:
         """`revocations` tell which users another replica has changed; `monotonic` gives seconds, `sleep` waits some."""
         self._sleep = sleep
-        self._asking: dict[str, float] = {}  # what is being asked, and since when
+        self._asking: dict[str, _Asking] = {}
         self._revocations = revocations
         self._monotonic = monotonic
         self._names: dict[str, _Known[Subject]] = {}
@@ -100,13 +96,13 @@ class Directory:
 
         async def ask() -> Subject:
             asked, at, news = self._changes, self._monotonic(), self._revocations.news
-            subject = _subject(await source.read("AdminGetUser", {"Username": name}))
+            subject = await facts.user(source, name)
             self._remember(self._names, name, _Known(subject, subject.sub, at, asked, news))
             return subject
 
         if anew:
             return await ask()
-        return await self._once(f"user\n{name}", lambda: self._recall(self._names, name, seconds), ask)
+        return await self._once(f"user\n{name}", lambda: self._recall(self._names, name, seconds), ask, source.deadline)
 
     async def groups_of(
         self, subject: Subject, source: Source, *, seconds: float = USER_SECONDS, anew: bool = False
@@ -116,41 +112,36 @@ class Directory:
 
         async def ask() -> Mapping[str, int | None]:
             asked, at, news = self._changes, self._monotonic(), self._revocations.news
-            groups = await _groups(source, "AdminListGroupsForUser", {"Username": subject.username})
+            groups = await facts.groups(source, "AdminListGroupsForUser", {"Username": subject.username})
             self._remember(self._groups, sub, _Known(groups, sub, at, asked, news))
             return groups
 
         if anew:
             return await ask()
-        return await self._once(f"groups\n{sub}", lambda: self._recall(self._groups, sub, seconds), ask)
+        return await self._once(
+            f"groups\n{sub}", lambda: self._recall(self._groups, sub, seconds), ask, source.deadline
+        )
 
     async def precedences(self, source: Source, *, anew: bool = False) -> Mapping[str, int | None]:
         """The pool's groups with their precedence, at most a minute old."""
 
         def recall() -> Mapping[str, int | None] | None:
             known = self._precedences
-            if known is None or known.asked < self._groups_changed:
+            if known is None or known.asked < self._groups_changed or self._revocations.concern("", known.news):
                 return None
             return known.value if self._monotonic() - known.at < GROUPS_SECONDS else None
 
         async def ask() -> Mapping[str, int | None]:
-            asked, at = self._changes, self._monotonic()
-            groups = await _groups(source, "ListGroups", {})
-            self._precedences = _Known(groups, "", at, asked, 0)
+            asked, at, news = self._changes, self._monotonic(), self._revocations.news
+            groups = await facts.groups(source, "ListGroups", {})
+            self._precedences = _Known(groups, "", at, asked, news)
             return groups
 
-        return await ask() if anew else await self._once("ListGroups", recall, ask)
+        return await ask() if anew else await self._once("ListGroups", recall, ask, source.deadline)
 
     async def anyone_else(self, groups: Collection[str], subject: Subject | None, source: Source) -> bool:
         """Whether an enabled user, other than `subject`, is in one of `groups`; asked of Cognito each time."""
-        own = None if subject is None else subject.username
-        for group in sorted(groups):
-            async with aclosing(_pages(source, "ListUsersInGroup", {"GroupName": group})) as pages:
-                async for page in pages:  # closed here and now, not when it is collected: it is left early
-                    for user in _entries(page, "Users"):
-                        if user.get("Enabled") is True and user.get("Username") != own:
-                            return True
-        return False
+        return await facts.anyone_else(source, groups, subject)
 
     async def accepts(self, token: bytes, source: Source) -> None:
         """Ask Cognito whether it still accepts an access token; a yes holds for seconds.
@@ -182,22 +173,47 @@ class Directory:
         self._changes += 1
         self._groups_changed = self._changes
 
-    async def _once(self, key: str, recall: Callable[[], T | None], ask: Callable[[], Awaitable[T]]) -> T:
+    async def _once(
+        self, key: str, recall: Callable[[], T | None], ask: Callable[[], Awaitable[T]], deadline: float
+    ) -> T:
         """What is remembered; while another call asks just that, wait for what it hears; else ask.
 
         A burst of changes on a cold gateway would meet Cognito's smallest quotas with its guards' reads. Each call
-        sleeps for itself, and does not wait for one that takes long.
+        sleeps for itself, till its own deadline, and does not wait for one that takes long; a failure is everybody's
+        who waited for it, or a question that hangs would be asked by each of them in turn.
         """
-        while (found := recall()) is None:
-            asking = self._asking.get(key)
-            if asking is None or self._monotonic() - asking > _PATIENCE_SECONDS:
-                self._asking[key] = self._monotonic()
-                try:
-                    return await ask()
-                finally:
-                    self._asking.pop(key, None)
-            await self._sleep(_LOOK_SECONDS)
-        return found
+        since, waits = self._monotonic(), False
+        try:
+            while (found := recall()) is None:
+                now, asking = self._monotonic(), self._asking.setdefault(key, _Asking())
+                if asking.failed_at >= since and waits:
+                    raise UpstreamError("guard-shared")
+                if asking.since is None or now - asking.since > _PATIENCE_SECONDS:
+                    return await self._ask(asking, ask)
+                if now >= deadline:
+                    raise UpstreamTimeout("guard-timeout")
+                if not waits and asking.waiting >= _MAX_WAITING:
+                    raise Unavailable("guard-busy", retry_after_seconds=1)
+                asking.waiting += not waits
+                waits = True
+                await self._sleep(_LOOK_SECONDS)
+            return found
+        finally:
+            asking = self._asking.get(key, _Asking())
+            asking.waiting -= waits
+            if asking.since is None and not asking.waiting:
+                self._asking.pop(key, None)
+
+    async def _ask(self, asking: "_Asking", ask: Callable[[], Awaitable[T]]) -> T:
+        asking.since = mine = self._monotonic()
+        try:
+            return await ask()
+        except (UpstreamError, RateExceeded, Unavailable):
+            asking.failed_at = self._monotonic()
+            raise
+        finally:
+            if asking.since == mine:  # else another has lost its patience, and asks
+                asking.since = None
 
     def _recall(self, memory: dict[str, _Known[T]], key: str, seconds: float) -> T | None:
         known = memory.get(key)
@@ -216,44 +232,3 @@ class Directory:
         while len(memory) >= MAX_USERS:
             del memory[next(iter(memory))]
         memory[key] = known
-
-
-def _subject(answer: Mapping[str, Any]) -> Subject:
-    attributes = {item.get("Name"): item.get("Value") for item in _entries(answer, "UserAttributes")}
-    username, sub, enabled = answer.get("Username"), attributes.get("sub"), answer.get("Enabled")
-    if not isinstance(username, str) or not username or not isinstance(sub, str) or not sub:
-        raise UpstreamError("guard-answer")
-    federated = answer.get("UserStatus") == "EXTERNAL_PROVIDER" or attributes.get("identities") not in {None, "", "[]"}
-    return Subject(username=username, sub=sub, enabled=enabled is not False, federated=federated)
-
-
-async def _groups(source: Source, operation: str, body: Mapping[str, Any]) -> Mapping[str, int | None]:
-    found: dict[str, int | None] = {}
-    async with aclosing(_pages(source, operation, body)) as pages:
-        async for page in pages:
-            for group in _entries(page, "Groups"):
-                name, precedence = group.get("GroupName"), group.get("Precedence")
-                if not isinstance(name, str) or isinstance(precedence, bool) or not isinstance(precedence, int | None):
-                    raise UpstreamError("guard-answer")
-                found[name] = precedence
-    return found
-
-
-async def _pages(source: Source, operation: str, body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
-    """The pages of a list; one may be empty and still have a next."""
-    more: Mapping[str, Any] = {}
-    for _ in range(_MAX_PAGES):
-        page = await source.read(operation, {**body, "Limit": _PAGE, **more})
-        yield page
-        token = page.get("NextToken")
-        if not isinstance(token, str) or not token:
-            return
-        more = {"NextToken": token}
-    raise UpstreamError("guard-pages")
-
-
-def _entries(answer: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
-    found = answer.get(member)
-    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise UpstreamError("guard-answer")
-    return found

@@ -109,7 +109,7 @@ class Door:
         answer = await self._exchange(sending, keys)
         name = error_type(answer)
         if name is None:
-            return success(answer)
+            return self._success(operation, answer)
         if name in NOT_EXECUTED and keys is not None:
             again = await self._other_identity(answer, name, keys)
             if again is not None:
@@ -117,12 +117,20 @@ class Door:
                 answer = await self._exchange(sending, keys, attempts=1)
                 name = error_type(answer)
                 if name is None:
-                    return success(answer)
+                    return self._success(operation, answer)
         try:
             return failure(answer, name, keys)
         except UpstreamError as error:
             self._log(f"Cognito refused the gateway itself: {error.reason}")
             raise
+
+    def _success(self, operation: Operation, answer: Answer) -> Reply:
+        reply = success(answer)
+        if operation.mutates:
+            now = self._now()
+            offset = clock_offset_seconds(answer, now)
+            reply.at = None if offset is None else now + offset
+        return reply
 
     def learn_clock(self, aws_now: float) -> None:
         """Sign with AWS's time from now on; `aws_now` is epoch seconds, just read from an answer of AWS."""

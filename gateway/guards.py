@@ -46,7 +46,7 @@ class Subject:
 
     username: str
     sub: str
-    enabled: bool = True
+    enabled: bool | None = True  # None: Cognito does not say
     federated: bool = False
     groups: Mapping[str, int | None] | None = None
 
@@ -168,7 +168,7 @@ def strongest_groups(precedences: Mapping[str, int | None], named: Iterable[str]
 def leaves(deed: Deed, group: frozenset[str]) -> bool:
     """Whether the deed takes an enabled member out of `group`, one of `strongest_groups`."""
     subject = deed.subject
-    if subject is None or not subject.enabled or deed.operation not in LOCK_OUT:
+    if subject is None or subject.enabled is False or deed.operation not in LOCK_OUT:
         return False
     member_of = group & (subject.groups or {}).keys()
     return bool(member_of) and (deed.operation != "AdminRemoveUserFromGroup" or member_of == {deed.group})
@@ -212,6 +212,8 @@ def _keep_account(role: Role, deed: Deed) -> None:
         for name in attributes_named(deed.body):
             if name.casefold() in TAKEOVER and name not in role.limits.attributes:
                 raise Denied(f"takeover:{name}")
+        if deed.operation == "AdminLinkProviderForUser" and "identities" not in role.limits.attributes:
+            raise Denied("takeover:identities")  # who is linked signs in as the user
     if subject.federated and deed.operation == "AdminSetUserPassword" and not role.limits.federated_password:
         raise Denied("takeover:federated_password")
 

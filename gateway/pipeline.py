@@ -142,8 +142,9 @@ class Pipeline:
                 raise TokenError("strict-token-use")
             await rooms.directory.accepts(token, rooms.questions(call))
         if any(operation.name in grant.role.fresh for grant in grants):
-            call.caller = caller = await rooms.protection.live(caller, rooms.questions(call))
-            grants = rooms.policy.grants(caller, operation.name)
+            call.caller = live = await rooms.protection.live(caller, rooms.questions(call))
+            if live is not caller:
+                grants = rooms.policy.grants(live, operation.name)
             if not grants:
                 raise Denied("operation")
         return grants
@@ -187,7 +188,9 @@ class Pipeline:
             return await rooms.explained(call, None)
         actor = call.caller.sub if call.caller is not None else None
         if operation.quota is not None:
-            await rooms.quotas.enter(operation, actor or call.ask.ip, call.deadline)
+            waited = await rooms.quotas.enter(operation, actor or call.ask.ip, call.deadline)
+            if waited > 0 and call.caller is not None and rooms.store.refuses(call.caller):
+                raise TokenError("revoked")  # while it waited for its turn
         await rooms.record(call, "decision")
         reply = await rooms.door.carry(operation, dump(body), actor=actor, deadline=call.deadline)
         if reply.type is not None:

@@ -7,14 +7,16 @@ Prohibition: no rule is written here (`gateway.guards` has them); reads of the c
 Source: docs/decisions/0006-guards.md.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway import guards, public, targets
 from gateway.caller import Caller
-from gateway.directory import CALLER_SECONDS, Directory, Source
+from gateway.directory import CALLER_SECONDS, Directory
 from gateway.errors import Denied, InvalidRequest, NoSuchGroup, NoSuchUser, Unavailable
+from gateway.facts import Source
 from gateway.guards import Deed, Subject
 from gateway.operations import Operation
 from gateway.policy import Grant, Policy
@@ -92,7 +94,7 @@ class Protection:
             raise Denied("caller-gone") from None
         if subject.sub != caller.sub:
             raise Denied("caller-gone")
-        if not subject.enabled:
+        if subject.enabled is not True:
             raise Denied("caller-disabled")
         return replace(caller, groups=tuple(name for name in caller.groups if name in groups))
 
@@ -123,7 +125,7 @@ class Protection:
             deed = await self._counted(asked, deed)
             grant = self._first(asked, [deed])
         except BaseException:
-            await self._store.release(_LOCK, asked.id)
+            await asyncio.shield(self._store.release(_LOCK, asked.id))
             raise
         return Cleared(grant, body, deed.subject, locked=True)
 
@@ -148,6 +150,8 @@ class Protection:
             found.append(Revocation("signed_out", caller.sub, now))
         if name in {"CreateGroup", "UpdateGroup", "DeleteGroup"}:
             self._directory.groups_changed()
+        if name in {"CreateGroup", "UpdateGroup"}:
+            found.append(Revocation("group_changed", body["GroupName"], now))
         if name == "DeleteGroup":
             found.append(Revocation("group_deleted", body["GroupName"], now))
         if found:
@@ -208,7 +212,7 @@ class Protection:
         if asked.operation.name != "AdminCreateUser" or not body.get("ForceAliasCreation"):
             return found
         for attribute in body.get("UserAttributes") or ():
-            if attribute["Name"] in {"email", "phone_number"} and attribute.get("Value"):
+            if attribute["Name"] in {"email", "phone_number", "preferred_username"} and attribute.get("Value"):
                 try:
                     holder = await self._directory.user(attribute["Value"], asked.source)
                 except NoSuchUser:
@@ -230,6 +234,7 @@ class Protection:
     async def _counted(self, asked: Asked, deed: Deed) -> Deed:
         """The deed with `last` told, from facts that were read under the lock."""
         source, directory = asked.source, self._directory
+        deed = replace(deed, precedences=await directory.precedences(source, anew=True))
         sets = guards.strongest_groups(deed.precedences, self._named)
         if deed.operation == "DeleteGroup" and deed.group is not None:
             own = {deed.group}

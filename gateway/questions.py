@@ -35,6 +35,11 @@ class Questions:
         self._quotas = quotas
         self._pool_id = user_pool_id
 
+    @property
+    def deadline(self) -> float:
+        """See `gateway.directory.Source`."""
+        return self._call.deadline
+
     async def read(self, operation: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """See `gateway.directory.Source`."""
         found, call = self._catalogue.by_name[operation], self._call

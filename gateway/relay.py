@@ -63,6 +63,7 @@ class Reply:
     upstream_request_id: str | None = None
     retry_after_seconds: int | None = None
     audit_complete: bool = True
+    at: float | None = None  # epoch seconds by Cognito's clock; of changes only
 
 
 def error_type(answer: Answer) -> str | None:

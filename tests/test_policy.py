@@ -182,7 +182,7 @@ groups = ["a"]
 allow = ["DescribeUserPoolClient", "UpdateUserPool", "AdminRespondToAuthChallenge", "AdminLinkProviderForUser",
          "CreateUserImportJob"]
 [roles.a.limits]
-attributes = ["name"]
+attributes = ["name", "identities"]
 readable = ["name"]
 """
 

@@ -149,6 +149,7 @@ class World:
         } | settings
         self.settings = load(values.get, _no_files, names=values)
         ids = itertools.count(1)
+        self.store = MemoryStore()
         self.assembled: Assembled = assemble(
             self.settings,
             read_policy(policy),
@@ -167,7 +168,7 @@ class World:
                     log=self.logged.append,
                     sleep=_no_sleep,
                 ),
-                store=MemoryStore(),
+                store=self.store,
                 now=self.clock,
                 monotonic=self.clock,
                 new_id=lambda: f"request-{next(ids)}",

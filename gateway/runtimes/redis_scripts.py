@@ -19,9 +19,12 @@ local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
 local epoch = redis.call('ZRANGEBYSCORE', list, 0, 0)[1]
 local newest = tonumber(redis.call('ZREVRANGE', list, 0, 0, 'WITHSCORES')[2] or 0)
-if epoch and epoch == epoch_asked and position > newest then
-    redis.call('ZREM', list, epoch)
-    epoch = nil
+if epoch and epoch == epoch_asked and position > 0 then
+    local gone = position > now - keep + 60000000 and redis.call('ZCOUNT', list, position, position) == 0
+    if gone or position > newest then
+        redis.call('ZREM', list, epoch)
+        epoch = nil
+    end
 end
 if not epoch then
     epoch = epoch_new

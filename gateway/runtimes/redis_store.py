@@ -45,6 +45,11 @@ _PHRASES: Final = {  # what Redis says without a code
     "can't run this command": "NOPERM",
     "ACL failure": "NOPERM",
 }
+_ELSEWHERE: Final = frozenset(
+    {"READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN"}
+    | {"ReadOnlyError", "BusyLoadingError", "MasterDownError", "ClusterDownError"}
+)
+"""What a server says that is not the one to talk to any more, or not yet: the name may lead elsewhere by now."""
 _NUMBER: Final = re.compile(rb"[0-9]+\.[0-9]+(?:e\+[0-9]+)?")  # as `repr` writes moments
 _UNREADABLE: Final = "unreadable"
 
@@ -174,8 +179,10 @@ class RedisRemote:
                 await line.send_command(*words)
                 answer: object = await line.read_response()
             whole = True
-        except ResponseError:
-            whole = True
+        except ResponseError as error:
+            whole = _kind(error) not in _ELSEWHERE
+            if not whole:
+                await self._drop_idle()
             raise
         finally:
             if whole and not self._closed:

@@ -19,9 +19,10 @@ MAX_NAMES: Final = 250_000
 """How many people, and how many groups, are told apart. See `Revocations`."""
 
 _NEVER: Final = -math.inf
+_MAX_NOTED: Final = 10_000
 
 
-Kind = Literal["signed_out", "groups_changed", "group_deleted"]
+Kind = Literal["signed_out", "groups_changed", "group_deleted", "group_changed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Revocation:
 
     `signed_out`: those of the sub `name` with `auth_time` at or before `moment`. `groups_changed`: those of the sub
     `name` with `iat` at or before it. `group_deleted`: anyone's who is in the group `name`, with `iat` at or before it.
+    `group_changed` refuses nothing: what replicas remember of the pool's groups is old.
     `moment` is in epoch seconds.
     """
 
@@ -45,12 +47,13 @@ class Revocations:
     that, everybody who signed in at or before its moment is refused: they have to sign in again.
     """
 
-    __slots__ = ("_change", "_everybody", "_groups", "_groups_change", "_people")
+    __slots__ = ("_change", "_everybody", "_groups", "_groups_change", "_noted", "_people")
 
     def __init__(self) -> None:
         """Nothing is revoked."""
         self._people: dict[str, tuple[float, float, int]] = {}  # sub -> signed out, groups changed, number of change
         self._groups: dict[str, float] = {}
+        self._noted: dict[str, float] = {}  # groups that were made or changed, and when
         self._everybody = _NEVER  # who signed in until then is refused, whoever it is
         self._change = 0
         self._groups_change = 0
@@ -81,6 +84,8 @@ class Revocations:
         for revocation in revocations:
             if revocation.kind == "group_deleted":
                 self._add_group(revocation.name, revocation.moment)
+            elif revocation.kind == "group_changed":
+                self._note_group(revocation.name, revocation.moment)
             else:
                 self._add_person(revocation)
 
@@ -111,6 +116,15 @@ class Revocations:
             if moment >= horizon:
                 break
             del self._groups[name]
+
+    def _note_group(self, name: str, moment: float) -> None:
+        if self._noted.get(name) == moment:
+            return
+        if len(self._noted) >= _MAX_NOTED:
+            self._noted.clear()
+        self._noted[name] = moment
+        self._change += 1
+        self._groups_change = self._change
 
     def _add_person(self, revocation: Revocation) -> None:
         sub, moment = revocation.name, revocation.moment

@@ -66,6 +66,7 @@ class SharedStore:
         self._lost = False
         self._ask_again_at = -math.inf
         self._unpublished: dict[Revocation, None] = {}  # bounded by what 30 seconds of calls revoke, and by the mirror
+        self._held: dict[str, str] = {}  # locks to give back: name -> owner
         self._owed: dict[str, _Debt] = {}  # by the key of what is kept
 
     @property
@@ -106,6 +107,9 @@ class SharedStore:
         """See `Store.begin`."""
         del now  # what is shared has its own clock
         number = self._ask_or_refuse()
+        owed = self._owed.get(key)
+        if owed is not None and isinstance(owed.what, Kept) and owed.what.owner != mine.owner:
+            return owed.what  # how it ended is known here, and not yet there
         try:
             return await self._remote.begin(key, mine)
         except StoreLost as lost:
@@ -132,16 +136,28 @@ class SharedStore:
             return await self._remote.hold(name, owner, seconds)
         except StoreLost as lost:
             self._lose(lost, number)
+            self._held[name] = owner  # it may be held all the same
             raise Unavailable("store") from None
+        except asyncio.CancelledError:
+            self._held[name] = owner
+            raise
 
     async def release(self, name: str, owner: str) -> None:
-        """See `Store.release`: a lock that cannot be given back ends by itself."""
+        """See `Store.release`: one that cannot be given back now is given back later, or ends by itself."""
+        self._held[name] = owner
         if not self._lost:
-            number = self._next()
-            try:
-                await self._remote.release(name, owner)
-            except StoreLost as lost:
-                self._lose(lost, number)
+            await self._let_go(name)
+
+    async def _let_go(self, name: str) -> None:
+        owner, number = self._held.pop(name), self._next()
+        try:
+            await self._remote.release(name, owner)
+        except StoreLost as lost:
+            self._lose(lost, number)
+            self._held.setdefault(name, owner)
+        except asyncio.CancelledError:
+            self._held.setdefault(name, owner)
+            raise
 
     async def _up_to_date(self, key: str | None, rate: Rate) -> float | None:
         """Learn what is revoked and take a turn: the wait; None when lost."""
@@ -239,6 +255,8 @@ class SharedStore:
                 await self._remote.finish(key, debt.what)
             else:
                 await self._remote.forget(key, debt.what)
+            if self._owed.get(key) is debt:
+                del self._owed[key]
         except StoreLost as lost:
             self._lose(lost, number)
             self._owe(key, debt)
@@ -249,9 +267,16 @@ class SharedStore:
     def _owe(self, key: str, debt: _Debt) -> None:
         """Keep for later. What there is no room for counts as an unknown outcome, and is not sent again."""
         debt.attempts += 1
+        known = self._owed.get(key)
+        if known is not None and known is not debt and isinstance(known.what, Kept):
+            return  # another request's answer, which is worth more than letting go
+        if debt.attempts > MAX_ATTEMPTS:
+            self._owed.pop(key, None)
         if debt.attempts <= MAX_ATTEMPTS and (len(self._owed) < MAX_OWED or key in self._owed):
             self._owed[key] = debt
 
     async def _pay(self) -> None:
         while self._owed and not self._lost:
-            await self._settle(*self._owed.popitem())
+            await self._settle(*next(iter(self._owed.items())))
+        while self._held and not self._lost:
+            await self._let_go(next(iter(self._held)))

@@ -18,7 +18,7 @@ allow = {json.dumps([*OPERATIONS, "DeleteGroup"])}
 rate_per_minute = 1000000
 """
 LIMITS = """
-attributes = "any"
+attributes = ["any", "identities"]
 groups = "any"
 members = "any"
 client_metadata = "any"

@@ -30,7 +30,7 @@ def machine() -> Caller:
 
 def role(*groups: str, limits: Limits | None = None, **more: Any) -> Role:
     """A role of these groups that limits nothing which the guards do not."""
-    found = limits or Limits(attributes=ANY, groups=ANY)
+    found = limits or Limits(attributes=ANY | {"identities"}, groups=ANY)
     scopes = frozenset({"gateway/users.write"})
     return Role("tested", frozenset(groups), scopes, frozenset(), limits=found, **more)
 

@@ -9,7 +9,7 @@ import pytest
 
 from gateway import directory as rooms
 from gateway.directory import CALLER_SECONDS, GROUPS_SECONDS, USER_SECONDS, Directory
-from gateway.errors import NoSuchUser, UpstreamError
+from gateway.errors import NoSuchUser, Unavailable, UpstreamError, UpstreamTimeout
 from gateway.guards import Subject
 from gateway.store import Revocation, Revocations
 from tests.guards.pool import BOB_SUB, Pool, Refused, small_pool
@@ -29,6 +29,7 @@ class Asked:
         self.directory = Directory(revocations=self.revocations, monotonic=self.clock, sleep=self.sleep)
         self.bodies: list[Mapping[str, Any]] = []
         self.during: Callable[[], object] = list  # happens between an answer and its arrival
+        self.deadline = self.clock() + 3600.0
 
     async def sleep(self, seconds: float) -> None:
         """The others get their turn."""
@@ -196,6 +197,60 @@ async def test_a_burst_asks_once() -> None:
     asked = Asked()
     await asyncio.gather(*(asked.bob() for _ in range(100)))
     assert asked.pool.asked == ["AdminGetUser"]
+
+
+async def test_who_waits_for_a_question_that_hangs_gives_up_at_its_own_deadline() -> None:
+    """R-22: a Cognito that does not answer the guards keeps nobody longer than its call may take."""
+    asked = Asked()
+    asked.deadline = asked.clock() + 1.5  # below the patience with which another asks itself
+    hanging = asyncio.Event()
+
+    class Hanging(Asked):
+        async def read(self, operation: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+            await hanging.wait()
+            return await super().read(operation, body)
+
+    first = Hanging()
+    first.deadline = asked.clock() + 3600.0
+    task = asyncio.ensure_future(asked.directory.user("bob", first))
+    await asyncio.sleep(0)
+    with pytest.raises(UpstreamTimeout, match="guard-timeout"):
+        await asked.bob()
+    hanging.set()
+    assert (await task).username == "bob"
+
+
+async def test_a_question_that_fails_fails_for_all_who_waited_for_it() -> None:
+    """R-22: a hundred calls do not ask a Cognito that is down one after the other."""
+    asked = Asked()
+
+    def down() -> None:
+        raise UpstreamError("unreachable")
+
+    asked.during = down
+    found = await asyncio.gather(*(asked.bob() for _ in range(50)), return_exceptions=True)
+    assert all(isinstance(each, UpstreamError) for each in found)
+    assert len(asked.bodies) == 1
+    asked.during = list
+    assert (await asked.bob()).username == "bob"
+
+
+async def test_only_so_many_wait_for_one_question() -> None:
+    """R-22: who waits does not fill the gateway: the others hear 503 at once."""
+    asked = Asked()
+    found = await asyncio.gather(*(asked.bob() for _ in range(150)), return_exceptions=True)
+    assert sum(isinstance(each, Unavailable) for each in found) == 49
+    assert sum(isinstance(each, Subject) for each in found) == 101
+
+
+async def test_the_pools_groups_are_asked_anew_after_another_replica_changed_one() -> None:
+    """R-12: a group that was made stronger elsewhere is not granted here by its old precedence."""
+    asked = Asked()
+    await asked.all_groups()
+    for kind in ("group_changed", "group_deleted"):
+        asked.revocations.add([Revocation(kind, "helpers", 10.0)])
+        assert await asked.asks(asked.all_groups)
+        assert not await asked.asks(asked.all_groups)
 
 
 async def test_who_asks_and_fails_lets_the_next_ask() -> None:

@@ -52,6 +52,13 @@ def test_every_change_to_a_user_is_ranked(operation: str) -> None:
     assert reason(deed(operation, person("moderator"), subject("user"))) is None
 
 
+def test_linking_another_provider_takes_an_account_over() -> None:
+    """Takeover: who is linked to an account signs in to it; a role must name `identities`, "any" is not enough."""
+    asked = deed("AdminLinkProviderForUser", person("moderator"), subject("user"))
+    assert reason(asked, role("moderator", limits=Limits(attributes=ANY))) == "takeover:identities"
+    assert reason(asked, role("moderator", limits=Limits(attributes=frozenset({"identities"})))) is None
+
+
 def test_the_strongest_of_a_users_groups_counts() -> None:
     """R-12: a weak group beside a strong one makes nobody weak."""
     assert reason(deed("AdminDisableUser", person("moderator"), subject("guest", "user", "admin"))) == "rank"

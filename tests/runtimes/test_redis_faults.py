@@ -110,6 +110,33 @@ async def test_a_copy_that_lags_is_noticed(folder: pathlib.Path) -> None:
             assert newcomer.store.revocations.refuses(ann)
 
 
+async def test_a_copy_that_lags_is_noticed_also_when_another_replica_writes_first(folder: pathlib.Path) -> None:
+    """What this replica read last is not there any more: the list went back in time, whatever came after it."""
+    ann = signed_in_before_now()
+    with running(folder) as server:
+        async with RedisReplica(server.url) as here, RedisReplica(server.url) as there:
+            await there.take()
+            await here.store.revoke([Revocation("signed_out", ann.sub, time.time())])
+            server.ask("ZREMRANGEBYRANK", f"{PREFIX}revocations", "-1", "-1")
+            await there.store.revoke([Revocation("signed_out", "sub-new", time.time())])
+            await here.take()
+            await there.take()
+            assert there.store.revocations.refuses(ann)
+
+
+async def test_a_line_to_a_server_that_was_demoted_is_not_used_again(folder: pathlib.Path) -> None:
+    """READONLY: the name may lead to the new master by now, and only a new connection finds it."""
+    with running(folder) as server:
+        async with RedisReplica(server.url) as here:
+            await here.take()
+            (line,) = here.remote._idle
+            server.ask("REPLICAOF", "127.0.0.1", "1")
+            await here.take()
+            assert line not in here.remote._idle
+            server.ask("REPLICAOF", "NO", "ONE")
+            await until_back(here)
+
+
 async def test_a_redis_that_accepts_and_never_answers(folder: pathlib.Path) -> None:
     """Stopped, not dead: calls go on after one short timeout, 300 at once too; after 30 seconds they are 503."""
     with running(folder) as server:

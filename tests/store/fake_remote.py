@@ -110,7 +110,9 @@ class FakeRemote:
         """See `Remote.hold`."""
         del seconds
         await self._begin(f"hold {name}")
-        return self.shelf.locks.setdefault(name, owner) == owner
+        found = self.shelf.locks.setdefault(name, owner)
+        await self._end()
+        return found == owner
 
     async def release(self, name: str, owner: str) -> None:
         """See `Remote.release`."""

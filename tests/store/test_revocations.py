@@ -96,7 +96,6 @@ def test_what_is_known_already_is_no_news() -> None:
         assert not mirror.concern("sub-1", before)
 
 
-
 def test_what_is_too_old_to_refuse_anything_is_dropped() -> None:
     """R-22: a token lives at most 24 hours, and a revocation not much longer."""
     mirror = revoked(

@@ -24,6 +24,35 @@ async def pair(shelf: Shelf | None = None) -> tuple[Replica, Replica]:
     return here, there
 
 
+async def test_an_answer_that_is_still_to_be_passed_on_is_given_here() -> None:
+    """The store came back empty: a repetition gets the answer that this replica knows, and is not sent again."""
+    here = Replica()
+    await here.take()
+    mine = Kept("request-1", ("tag",), 0.0)
+    assert await here.store.begin("key", mine, 0.0) is None
+    here.remote.failing = "ConnectionError"
+    done = Kept("request-1", ("tag",), 0.0, b"done")
+    await here.store.finish("key", done)
+    await here.store.forget("key", "request-2")  # a later request's claim, which it could not make
+    here.remote.failing = None
+    here.remote.shelf.burn()
+    here.store._lost = False  # back, and what is owed is not paid yet
+    assert await here.store.begin("key", Kept("request-3", ("tag",), 0.0), 0.0) == done
+
+
+async def test_a_lock_that_may_be_held_is_given_back_when_the_store_is_back() -> None:
+    """The question for it was carried out and its answer lost: nobody waits for the lock's own end."""
+    here, there = await pair()
+    here.remote.answers_get_lost = True
+    with pytest.raises(Unavailable, match="store"):
+        await here.store.hold("lock", "me", 20.0, 0.0)
+    here.remote.answers_get_lost = False
+    assert not await there.store.hold("lock", "you", 20.0, 0.0)
+    here.clock.tick(shared.PROBE_SECONDS)
+    await here.take()
+    assert await there.store.hold("lock", "you", 20.0, 0.0)
+
+
 async def test_a_call_costs_one_exchange() -> None:
     """The turn and the news of revocations come together, and the wait is the shared one."""
     here = Replica()

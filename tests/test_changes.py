@@ -1,0 +1,99 @@
+"""Changes through a whole gateway in memory: repeated, revoked, by a clock that is wrong."""
+
+from email.utils import formatdate
+from typing import Any
+
+from gateway.upstream import Answer, Request
+from tests.world import World, answer, operation_of, sub_of
+
+POLICY = """
+[roles.admin]
+groups = ["admin"]
+allow = ["AdminDisableUser", "AdminCreateUser", "AdminInitiateAuth", "ListUsers"]
+peers = true
+[roles.admin.limits]
+attributes = "any"
+[roles.viewer]
+groups = ["viewer"]
+allow = ["AdminCreateUser"]
+[roles.viewer.limits]
+attributes = "any"
+readable = ["name"]
+[public]
+allow = ["AssociateSoftwareToken", "GlobalSignOut"]
+"""
+KEY = {"idempotency-key": "key-1"}
+
+
+def kept(world: World) -> str:
+    """Everything that the store keeps of requests."""
+    return repr([(each, each.reply) for each in world.store._kept.values()])
+
+
+async def test_the_same_change_is_done_once_and_another_body_is_refused() -> None:
+    """Idempotency-Key: same key, same body: the same answer and one call; another body is 422."""
+    world, token = World(POLICY), ""
+    token = world.token("admin")
+    found = [await world.call("AdminDisableUser", {"Username": "bob"}, token, headers=KEY) for _ in range(3)]
+    assert [(reply.status, reply.body) for reply in found] == [(200, b"{}")] * 3
+    assert len(world.cognito.requests) == 1
+    other = await world.call("AdminDisableUser", {"Username": "ida"}, token, headers=KEY)
+    assert (other.status, other.type) == (422, "IdempotencyConflictException")
+    assert world.reason.startswith("idempotency")
+
+
+async def test_tokens_and_seeds_are_never_kept() -> None:
+    """R-01: what signs in is in no store, although the request came with a key."""
+    world = World(POLICY)
+    secret = {"SecretCode": "canary-seed", "AuthenticationResult": {"RefreshToken": "canary-refresh"}}
+    world.cognito.script = lambda _request: answer(secret)
+    body = {"AccessToken": world.token("user")}
+    assert (await world.call("AssociateSoftwareToken", body, headers=KEY)).status == 200
+    flow = {
+        "ClientId": world.mint.client_id,
+        "AuthFlow": "ADMIN_USER_PASSWORD_AUTH",
+        "AuthParameters": {"USERNAME": "b"},
+    }
+    assert (await world.call("AdminInitiateAuth", flow, world.token("admin"), headers=KEY)).status == 200
+    assert "canary" not in kept(world)
+
+
+async def test_a_kept_answer_shows_no_more_than_the_role_may_see_now() -> None:
+    """A replay is authorised anew, and filtered anew: the caller's role is a narrower one by now."""
+    world = World(POLICY)
+    user = {"User": {"Username": "x", "Attributes": [{"Name": "email", "Value": "x@example.com"}]}}
+    world.cognito.script = lambda _request: answer(user)
+    first = await world.call("AdminCreateUser", {"Username": "x"}, world.token("admin"), headers=KEY)
+    assert b"x@example.com" in first.body
+    world.cognito.people = _with_viewer
+    again = await world.call("AdminCreateUser", {"Username": "x"}, world.token("viewer"), headers=KEY)
+    assert (again.status, len(world.cognito.requests)) == (200, 1)
+    assert b"x@example.com" not in again.body
+
+
+async def test_a_clock_behind_cognitos_revokes_by_cognitos() -> None:
+    """R-13: tokens carry Cognito's time: one that was issued just before is revoked although our clock is behind."""
+    world = World(POLICY)
+    world.cognito.script = lambda _request: answer({}, date=formatdate(world.clock() + 45.0, usegmt=True))
+    fresh = int(world.clock()) + 40
+    token = world.token("admin", sub=sub_of("bob"), username="bob", iat=fresh, auth_time=fresh)
+    assert (await world.call("ListUsers", {}, token)).status == 200
+    assert (await world.call("AdminDisableUser", {"Username": "bob"}, world.token("admin"))).status == 200
+    assert (await world.call("ListUsers", {}, token)).status == 401
+    assert world.reason == "revoked"
+
+
+async def test_an_absurd_clock_of_cognitos_locks_nobody_out_for_long() -> None:
+    """A Date that is hours ahead moves a revocation by a minute, no more: the next sign-in counts again."""
+    world = World(POLICY)
+    world.cognito.script = lambda _request: answer({}, date=formatdate(world.clock() + 7200.0, usegmt=True))
+    assert (await world.call("AdminDisableUser", {"Username": "bob"}, world.token("admin"))).status == 200
+    world.clock.tick(61.0)
+    now = int(world.clock())
+    token = world.token("admin", sub=sub_of("bob"), username="bob", iat=now, auth_time=now)
+    assert (await world.call("ListUsers", {}, token)).status == 200
+
+
+def _with_viewer(request: Request) -> Answer:
+    found: dict[str, Any] = {"Groups": [{"GroupName": "viewer", "Precedence": 3}]}
+    return answer(found if operation_of(request) == "ListGroups" else {})
