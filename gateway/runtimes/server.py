@@ -14,8 +14,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -102,11 +103,16 @@ def run(  # noqa: PLR0913 - what `gateway serve` may be told
             workers=workers,
             patience_seconds=graceful_seconds + 2 * _CUT_SECONDS + 2.0,
             ready=announce,
+            stopping=partial(_close, sockets),  # or who connects now would wait for nobody
         )
         return supervisor.run()
     finally:
-        for sock in sockets:
-            sock.close()
+        _close(sockets)
+
+
+def _close(sockets: Iterable[socket.socket]) -> None:
+    for sock in sockets:
+        sock.close()
 
 
 def listen(host: str, port: int, *, option: str = "--port") -> list[socket.socket]:

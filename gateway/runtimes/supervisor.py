@@ -55,7 +55,7 @@ class _Place:
 class Supervisor:
     """The parent of the workers. `run` is called once, in the main thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything by name
         self,
         target: Callable[..., None],
         arguments: tuple[Any, ...],
@@ -63,16 +63,18 @@ class Supervisor:
         workers: int,
         patience_seconds: float,
         ready: Callable[[], None],
+        stopping: Callable[[], None],
     ) -> None:
         """Each worker runs `target(worker, *arguments)`, which must be importable by name, in a new process.
 
         A worker that has not ended `patience_seconds` after its signal is killed. `ready` is called once, when every
-        place has served.
+        place has served, `stopping` once, when the workers have been told to end.
         """
         self._target = target
         self._arguments = arguments
         self._patience_seconds = patience_seconds
         self._ready: Callable[[], None] | None = ready
+        self._on_stopping = stopping
         self._places = [_Place(number) for number in range(1, workers + 1)]
         self._signals = 0
         self._proven = False  # one worker has served: the application can start
@@ -192,6 +194,7 @@ class Supervisor:
         if self._signals and self._stopping is None:
             self._stopping = time.monotonic()
             self._send(signal.SIGTERM)
+            self._on_stopping()
         if self._signals > 1 and not self._forced:
             self._forced = True
             self._send(FORCE)

@@ -206,6 +206,23 @@ def test_workers_have_numbers_which_their_replacements_keep(
     assert all("starting another in" in line or "cannot start" in line for line in err)
 
 
+def test_who_comes_while_workers_drain_is_refused_at_once() -> None:
+    """R-25: nobody waits in the parent's queue for workers that take no more: the balancer goes elsewhere."""
+    with started(app=APP, workers=2) as running:
+        port = running.port
+        with waiting(port, 1, "/hang"):
+            running.wait_for("all wait")
+            running.process.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + 5.0
+            with pytest.raises(ConnectionRefusedError):
+                while time.monotonic() < deadline:
+                    socket.create_connection(("127.0.0.1", port), 1.0).close()
+                    time.sleep(0.01)
+            running.process.send_signal(signal.SIGTERM)
+        status, _, _ = running.ends()
+    assert status == 1  # the second signal cut the one that hung
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_parent_and_workers_at_once_still_drains(number: int) -> None:
     """A terminal's Ctrl-C and a service manager's stop reach every process; requests finish all the same (R-25)."""
@@ -253,7 +270,12 @@ def test_workers_end_when_their_parent_is_gone() -> None:
 def test_a_worker_that_hears_no_signal_is_killed(caplog: pytest.LogCaptureFixture) -> None:
     """The end has a limit, and is not called a success."""
     supervisor = Supervisor(
-        serving.stubborn, (), workers=1, patience_seconds=0.2, ready=lambda: os.kill(os.getpid(), signal.SIGTERM)
+        serving.stubborn,
+        (),
+        workers=1,
+        patience_seconds=0.2,
+        ready=lambda: os.kill(os.getpid(), signal.SIGTERM),
+        stopping=lambda: None,
     )
     assert supervisor.run() == 1
     assert [record.getMessage() for record in caplog.records] == [
