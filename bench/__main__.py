@@ -1,7 +1,6 @@
 """`python -m bench`, which `scripts/bench` calls: check every peer, measure all in turn, print the table."""
 
 import argparse
-import contextlib
 import json
 import os
 import pathlib
@@ -9,34 +8,18 @@ import platform
 import signal
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 
-from bench import audit, checking, load, material, processes, results, upstreams, wire
-from bench.peers import DEFAULT, PEERS, REFERENCE, ROOT, Place, Plan
+from bench import cases, checking, load, material, measuring, processes, redis, results, upstreams
+from bench.cases import CASES
+from bench.measuring import CannotMeasure, Check, Run, say
+from bench.peers import DEFAULT, PEERS, REFERENCE, ROOT, Peer
 
 TOKENS = 1000
 _TOOLS = ROOT / "build" / "bench"
-_START_SECONDS = 15.0
-
-
-class CannotMeasure(Exception):
-    """The run cannot go on. The message is for whoever runs it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What stays the same for all peers and rounds."""
-
-    folder: pathlib.Path
-    tokens: pathlib.Path
-    material: material.Material
-    strict: upstreams.Strict
-    cores: tuple[int, int]
-    seconds: int
-    connections: int
 
 
 def main() -> int:
@@ -46,13 +29,16 @@ def main() -> int:
     _TOOLS.mkdir(parents=True, exist_ok=True)
     made = material.make(TOKENS)
     strict = upstreams.Strict(made.jwks)
+    peers = guards_peers(arguments.peers) if arguments.guards else {name: PEERS[name] for name in arguments.peers}
     try:
         with tempfile.TemporaryDirectory(dir=_TOOLS, prefix="run-") as name:
             folder = pathlib.Path(name)
             tokens = folder / "tokens"
             tokens.write_text("\n".join(made.tokens) + "\n", encoding="utf-8")
-            run = Run(folder, tokens, made, strict, processes.cores(), arguments.seconds, arguments.connections)
-            return _report(arguments, _measure_all(run, arguments.peers, arguments.rounds))
+            peer_core, load_core = processes.cores()
+            generator = load.Generator(tokens, arguments.connections, load_core)
+            run = Run(folder, _TOOLS, made, strict, peer_core, generator, arguments.seconds)
+            return _report(arguments, peers, measuring.measure(run, peers, _checks(peers), arguments.rounds))
     except (CannotMeasure, OSError, ValueError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -60,92 +46,36 @@ def main() -> int:
         strict.close()
 
 
-def _measure_all(run: Run, names: list[str], rounds: int) -> dict[str, list[results.Round]]:
-    for name in names:
-        if PEERS[name].works:
-            _check(run, name)
-    found: dict[str, list[results.Round]] = {name: [] for name in names}
-    for number in range(1, rounds + 1):
-        for name in names:
-            each = _measure(run, name)
-            found[name].append(each)
-            _say(
-                f"round {number} of {rounds}: {name:16} {each.requests_per_second:8,.0f} req/s "
-                f"{each.cpu_us:6.1f} us of CPU, core {each.busy:.0%} busy, {each.errors} errors"
-            )
+def guards_peers(names: list[str]) -> dict[str, Peer]:
+    """The cases of those names, without those that want a Redis where there is none."""
+    left = [name for name in names if redis.installed() or not CASES[name].shares]
+    if len(left) < len(names):
+        say(f"no {redis.BINARY} (Debian: apt-get install redis-server): the cases with Redis are left out")
+    return {name: CASES[name].peer for name in left}
+
+
+def _checks(peers: Mapping[str, Peer]) -> dict[str, Check]:
+    found: dict[str, Check] = {}
+    for name, peer in peers.items():
+        case = CASES.get(name)
+        if case is not None:
+            found[name] = partial(checking.problems_of_guards, guarded=case.guarded, fresh=case.fresh)
+        elif peer.works:
+            found[name] = partial(checking.problems, gateway=name.startswith("gateway"))
     return found
 
 
-def _check(run: Run, name: str) -> None:
-    with _started(run, name, run.strict.port) as (port, _plan, _pid):
-        wrong = checking.problems(port, run.strict, run.material, gateway=name.startswith("gateway"))
-    if wrong:
-        raise CannotMeasure("\n  ".join((f"{name} does not do the job:", *wrong)))
-    _say(f"checked {name}: signatures right, bad tokens and other operations refused")
-
-
-def _measure(run: Run, name: str) -> results.Round:
-    load_core = run.cores[1]
-    with upstreams.stub(_TOOLS / "stub", load_core, run.folder) as stub:
-        with _started(run, name, stub.port) as (port, plan, pid):
-            load.run(port, run.tokens, seconds=1, connections=run.connections, core=load_core)  # warm
-            counts, cpu_us = stub.counts(), processes.cpu_us(pid)
-            seen = load.run(port, run.tokens, seconds=run.seconds, connections=run.connections, core=load_core)
-            cpu_us = processes.cpu_us(pid) - cpu_us
-            opened = stub.counts().connections - counts.connections
-        total = stub.counts()  # after the peer's end, when nothing is under way
-    lines = None
-    if plan.audit is not None:
-        lines = audit.count(plan.audit)
-        plan.audit.unlink()
-    if not seen.requests:
-        raise CannotMeasure(f"{name} answered nothing")
-    return results.Round(
-        requests=seen.requests,
-        requests_per_second=seen.requests / seen.duration_us * 1e6,
-        cpu_us=cpu_us / seen.requests,
-        busy=cpu_us / seen.duration_us,
-        p50_us=seen.p50_us,
-        p99_us=seen.p99_us,
-        errors=seen.errors,
-        upstream_connections=opened,
-        upstream_requests=total.requests,
-        unsigned=total.requests - total.signed,
-        audit_lines=lines,
-    )
-
-
-@contextlib.contextmanager
-def _started(run: Run, name: str, upstream_port: int) -> Iterator[tuple[int, Plan, int]]:
-    """The peer, answering; yields its port, its plan and its process's id."""
-    folder = pathlib.Path(tempfile.mkdtemp(dir=run.folder, prefix=f"{name}-"))
-    place = Place(folder, wire.free_port(), upstream_port, run.strict.keys_url, run.material, _TOOLS)
-    plan = PEERS[name].plan(place)
-    with processes.running(plan.command, run.cores[0], folder, plan.environment) as process:
-        deadline = time.monotonic() + _START_SECONDS
-        while not _answers(place.port, run.material.tokens[-1]):
-            if process.poll() is not None or time.monotonic() > deadline:
-                said = (folder / "log").read_text(encoding="utf-8", errors="replace").strip()
-                raise CannotMeasure(f"{name} did not start: {said[-600:]}")
-            time.sleep(0.02)
-        yield place.port, plan, process.pid
-
-
-def _answers(port: int, token: str) -> bool:
-    try:
-        return wire.exchange(port, wire.request(token)).status == 200  # noqa: PLR2004 - HTTP
-    except (OSError, ValueError):
-        return False
-
-
-def _report(arguments: argparse.Namespace, rounds: dict[str, list[results.Round]]) -> int:
-    titles = {name: peer.title for name, peer in PEERS.items()}
+def _report(arguments: argparse.Namespace, peers: Mapping[str, Peer], rounds: results.Rounds) -> int:
+    titles = {name: peer.title for name, peer in peers.items()}
+    means = "cost is to the same call without guards" if arguments.guards else f"ratios are to {REFERENCE}"
     print(
         f"\n{datetime.now(UTC):%Y-%m-%d}, {_machine()}; medians of {arguments.rounds} interleaved rounds of "
-        f"{arguments.seconds} s, {arguments.connections} connections, {TOKENS} warm tokens, one core a peer; "
-        f"ratios are to {REFERENCE}\n"
+        f"{arguments.seconds} s, {arguments.connections} connections, {TOKENS} warm tokens, one core a peer; {means}\n"
     )
-    print(results.table(titles, rounds, REFERENCE))
+    if arguments.guards:
+        print(results.guards_table(titles, rounds, {name: case.against for name, case in CASES.items()}))
+    else:
+        print(results.table(titles, rounds, REFERENCE))
     if arguments.json:
         document = {
             "date": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -156,8 +86,10 @@ def _report(arguments: argparse.Namespace, rounds: dict[str, list[results.Round]
             "rounds": {name: [asdict(each) for each in found] for name, found in rounds.items()},
         }
         arguments.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        _say(f"written to {arguments.json}")
-    wrong = [line for name, found in rounds.items() for line in results.faults(name, found, signs=PEERS[name].works)]
+        say(f"written to {arguments.json}")
+    wrong = [line for name, found in rounds.items() for line in results.faults(name, found, signs=peers[name].works)]
+    if arguments.guards:
+        wrong += [line for name, found in rounds.items() for line in cases.excess(name, CASES[name], found, TOKENS)]
     for line in wrong:
         print(f"bench: worthless: {line}", file=sys.stderr)
     return 1 if wrong else 0
@@ -174,34 +106,31 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
         description="Checks that every peer does the job, then measures all in turn: the gateway with everything on "
-        "and Envoy with jwt_authn, rbac and aws_request_signing, each on one core.",
-        epilog=f"example: scripts/bench --rounds 5 --seconds 2 --peers gateway,envoy --json build/bench.json    "
-        f"peers: {', '.join(PEERS)}",
+        "and Envoy with jwt_authn, rbac and aws_request_signing, each on one core. With --guards: the gateway with its "
+        "guards beside itself without them.",
+        epilog=f"examples: scripts/bench --rounds 5 --seconds 2 --peers gateway,envoy --json build/bench.json    "
+        f"scripts/bench --guards    peers: {', '.join(PEERS)}    with --guards: {', '.join(CASES)}",
     )
     parser.add_argument("--rounds", type=_count, default=3, help="how often each peer is measured (default 3)")
     parser.add_argument("--seconds", type=_count, default=3, help="for how long, after a second to warm (default 3)")
     parser.add_argument("--connections", type=_count, default=32, help="kept open by the load generator (default 32)")
-    parser.add_argument("--peers", type=_peers, default=list(DEFAULT), help=f"default: {','.join(DEFAULT)}")
+    parser.add_argument("--guards", action="store_true", help="measure what the guards cost")
+    parser.add_argument("--peers", help=f"default: {','.join(DEFAULT)}; with --guards all of its own")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write every round's figures there too")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    known = list(CASES if arguments.guards else PEERS)
+    default = known if arguments.guards else list(DEFAULT)
+    arguments.peers = default if arguments.peers is None else list(dict.fromkeys(arguments.peers.split(",")))
+    unknown = [name for name in arguments.peers if name not in known]
+    if unknown:
+        parser.error(f"{unknown[0]!r} is no peer: {', '.join(known)}")
+    return arguments
 
 
 def _count(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 1000:  # noqa: PLR2004 - more is a slip of the finger
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
     return int(text)
-
-
-def _peers(text: str) -> list[str]:
-    names = text.split(",")
-    unknown = [name for name in names if name not in PEERS]
-    if unknown:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is no peer: {', '.join(PEERS)}")
-    return list(dict.fromkeys(names))
-
-
-def _say(line: str) -> None:
-    print(f"bench: {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

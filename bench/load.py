@@ -6,11 +6,12 @@ Duty: one figure set a call, read from what `load.lua` prints. Prohibition: no r
 import json
 import os
 import pathlib
+import secrets
 import subprocess
 from dataclasses import dataclass
 
 from bench import processes
-from bench.wire import BODY, TARGET
+from bench.jobs import MARK, Job
 
 _SCRIPT = pathlib.Path(__file__).with_name("load.lua")
 _MARK = "RESULT "
@@ -28,17 +29,32 @@ class Load:
     p99_us: float
 
 
-def run(port: int, tokens: pathlib.Path, *, seconds: int, connections: int, core: int) -> Load:
-    """Load the peer on `port` from `core`; `tokens` has one a line, used in turn.
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """How the load is made: `tokens` is a file with one a line, used in turn, on so many `connections`, from `core`."""
+
+    tokens: pathlib.Path
+    connections: int
+    core: int
+
+
+def run(generator: Generator, port: int, job: Job, *, seconds: int, number: int = 0) -> Load:
+    """Load the peer on `port` with `job`; `number` counts the runs that the peer has seen.
 
     Raises:
         ValueError: wrk gave no result.
         subprocess.TimeoutExpired: it did not end.
 
     """
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", "-s", str(_SCRIPT)]
-    environment = {**os.environ, "TOKENS": str(tokens), "TARGET": TARGET, "BODY": BODY}
-    with processes.pinned(core):
+    command = ["wrk", "-t1", f"-c{generator.connections}", f"-d{seconds}s", "--timeout", "5s", "-s", str(_SCRIPT)]
+    environment = {**os.environ, "TOKENS": str(generator.tokens), "TARGET": job.target, "BODY": job.body}
+    if job.targets:
+        environment |= {"MARK": MARK, "TARGETS": str(job.targets), "FIRST": str(job.first(number))}
+    if job.keyed:
+        environment["KEYS"] = f"bench-{secrets.token_hex(4)}-"
+    if job.dry_run:
+        environment["DRY_RUN"] = "true"
+    with processes.pinned(generator.core):
         done = subprocess.run(
             [*command, f"http://127.0.0.1:{port}/"],
             env=environment,

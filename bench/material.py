@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from bench.people import sub_of
 from bench.wire import CLIENT, POOL, REGION
 
 ISSUER = f"https://cognito-idp.{REGION}.amazonaws.com/{POOL}"
@@ -39,7 +40,7 @@ def make(count: int) -> Material:
     """A new key and `count` good tokens; about a millisecond a token."""
     key = generate_private_key(65537, 2048)
     now = int(time.time())
-    good = tuple(_token(key, now, username=f"user{number}") for number in range(count))
+    good = tuple(_token(key, now, username=name, sub=sub_of(name)) for name in map(caller, range(count)))
     head, payload, signature = good[0].split(".")
     other = "A" if signature[10] != "A" else "B"
     return Material(
@@ -55,6 +56,11 @@ def make(count: int) -> Material:
             "no group": _token(key, now, **{"cognito:groups": ["readonly"]}),
         },
     )
+
+
+def caller(number: int) -> str:
+    """The name of the caller with the token of that number."""
+    return f"user{number}"
 
 
 def _token(key: RSAPrivateKey, now: int, **over: object) -> str:

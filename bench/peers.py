@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from bench import envoy
+from bench.jobs import Job
 from bench.material import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Material
 from bench.wire import CLIENT, POOL
 
@@ -26,6 +27,7 @@ allow = ["ListUsers", "AdminGetUser", "AdminDisableUser", "AdminEnableUser", "Ad
          "AdminRemoveUserFromGroup", "AdminUpdateUserAttributes", "AdminListGroupsForUser", "ListUsersInGroup"]
 rate_per_minute = 1000000
 explain = true
+fresh = FRESH
 [roles.admin.limits]
 attributes = ["name", "given_name", "family_name"]
 groups = ["user", "premium"]
@@ -37,8 +39,20 @@ allow = ["ListUsers", "AdminGetUser", "AdminListGroupsForUser"]
 groups = ["rated"]
 allow = ["AdminGetUser"]
 rate_per_minute = 1
-[quotas]
+[guards]
+rank = GUARDED
+self_lockout = GUARDED
+last_admin = GUARDED
+takeover = GUARDED
+[quotas]  # Cognito's own would be what is measured
 UserRead = 1000000
+UserCreation = 1000000
+UserResourceRead = 1000000
+UserAccountRecovery = 1000000
+UserList = 1000000
+UserUpdate = 1000000
+UserPoolResourceRead = 1000000
+UserPoolResourceUpdate = 1000000
 """
 
 
@@ -52,6 +66,7 @@ class Place:
     keys_url: str
     material: Material
     tools: pathlib.Path  # what was compiled
+    store: str = "memory"  # what the gateway shares with replicas
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +85,18 @@ class Peer:
     title: str
     plan: Callable[[Place], Plan]
     works: bool = True
+    job: Job = field(default_factory=Job)
+    shares: bool = False  # its `Place.store` is a Redis
 
 
-def _gateway(place: Place, *, readable: str = '"any"') -> Plan:
+def gateway(place: Place, *, readable: str = '"any"', guarded: bool = True, fresh: bool = False) -> Plan:
+    """The gateway: with all guards or none, with its callers' groups as their tokens or as Cognito has them."""
     policy, audit = place.folder / "policy.toml", place.folder / "audit.jsonl"
-    policy.write_text(_POLICY.replace("READABLE", readable), encoding="utf-8")
+    words = {"READABLE": readable, "GUARDED": str(guarded).lower(), "FRESH": str(fresh).lower()}
+    text = _POLICY
+    for word, value in words.items():
+        text = text.replace(word, value)
+    policy.write_text(text, encoding="utf-8")
     return Plan(
         (sys.executable, "-m", "gateway", "serve"),
         {
@@ -88,6 +110,7 @@ def _gateway(place: Place, *, readable: str = '"any"') -> Plan:
             "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
             "GATEWAY_POLICY": str(policy),
             "GATEWAY_AUDIT": f"file:{audit}",
+            "GATEWAY_STORE": place.store,
             "PORT": str(place.port),
         },
         audit,
@@ -122,10 +145,10 @@ def _pipe(place: Place) -> Plan:
 
 
 PEERS: Mapping[str, Peer] = {
-    "gateway": Peer("gateway, everything on", _gateway),
+    "gateway": Peer("gateway, everything on", gateway),
     "gateway-filtered": Peer(
         "gateway, and attributes hidden in answers",
-        partial(_gateway, readable='["email", "email_verified", "given_name", "family_name"]'),
+        partial(gateway, readable='["email", "email_verified", "given_name", "family_name"]'),
     ),
     "envoy": Peer("Envoy: jwt_authn, rbac, aws_request_signing", partial(_envoy, mode="full")),
     "envoy-jwt-cache": Peer("Envoy, the same with its JWT cache", partial(_envoy, mode="jwt-cache")),

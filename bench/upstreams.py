@@ -18,10 +18,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from bench import processes, wire
+from bench import people, processes, wire
 from bench.material import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
-ANSWER = b'{"Username":"alice@example.com","Enabled":true}'
 NOBODY = "nobody@example.com"
 ARN = "arn:aws:iam::123456789012:user/gateway"
 
@@ -41,6 +40,8 @@ class Counts:
     requests: int
     connections: int
     signed: int  # requests with a SigV4 Authorization header; it does not check them
+    own: Mapping[str, int]  # requests by operation, without
+    guards: Mapping[str, int]  # those that the gateway's guards made for themselves
 
 
 class Stub:
@@ -83,7 +84,9 @@ class Strict:
 
     def __init__(self, jwks: str) -> None:
         """Start it in a thread of its own; `jwks` is what `GET /keys` gives."""
-        self.verdicts: list[str] = []
+        self.verdicts: list[str] = []  # of all requests but the guards' own that are signed rightly
+        self.asked: list[str] = []  # the operations, "guards " before those of the guards
+        self.demoted: set[str] = set()  # users whom it knows in no group
         handler = type("Handler", (_Handler,), {"strict": self, "jwks": jwks.encode()})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -117,14 +120,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self._body()
-        verdict = judge({name.lower(): value for name, value in self.headers.items()}, self.path, body, time.time())
-        self.strict.verdicts.append(verdict)
+        strict, headers = self.strict, {name.lower(): value for name, value in self.headers.items()}
+        verdict = judge(headers, self.path, body, time.time())
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        guards = " guards" in headers.get("user-agent", "")
+        strict.asked.append(f"guards {operation}" if guards else operation)
+        if not guards or verdict != "signed":
+            strict.verdicts.append(verdict)
         if verdict != "signed":
-            status, answer = 403, json.dumps({"__type": "InvalidSignatureException", "message": verdict}).encode()
+            status, found = 403, {"__type": "InvalidSignatureException", "message": verdict}
         elif json.loads(body).get("Username") == NOBODY:
-            status, answer = 400, json.dumps({"__type": "UserNotFoundException", "message": f"not for {ARN}"}).encode()
+            status, found = 400, {"__type": "UserNotFoundException", "message": f"not for {ARN}"}
         else:
-            status, answer = 200, ANSWER
+            status, found = 200, people.answer(operation, json.loads(body), demoted=strict.demoted)
+        answer = json.dumps(found).encode()
         self._answer(status, "application/x-amz-json-1.1", answer)
 
     def _body(self) -> bytes:

@@ -24,12 +24,12 @@ class Response:
     body: bytes
 
 
-def request(token: str, *, target: str = TARGET, body: str = BODY) -> bytes:
-    """One signed-in request, closing its connection."""
+def request(token: str, *, target: str = TARGET, body: str = BODY, more: str = "") -> bytes:
+    r"""One signed-in request, closing its connection; `more` are further header lines, each ending in `\r\n`."""
     return (
         f"POST / HTTP/1.1\r\nHost: gateway.local\r\nAuthorization: Bearer {token}\r\n"
         f"Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: {target}\r\nAccept: */*\r\nUser-Agent: bench\r\n"
-        f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        f"{more}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
 
 
@@ -57,3 +57,12 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections on a port of loopback."""
+    try:
+        socket.create_connection(("127.0.0.1", port), _TIMEOUT_SECONDS).close()
+    except OSError:
+        return False
+    return True

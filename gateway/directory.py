@@ -93,6 +93,9 @@ class Directory:
             NoSuchUser: the pool has none.
 
         """
+        known = None if anew else self._recall(self._names, name, seconds)
+        if known is not None:
+            return known
 
         async def ask() -> Subject:
             asked, at, news = self._changes, self._monotonic(), self._revocations.news
@@ -109,6 +112,9 @@ class Directory:
     ) -> Mapping[str, int | None]:
         """All groups of a user with their precedence, None where a group has none."""
         sub = subject.sub
+        known = None if anew else self._recall(self._groups, sub, seconds)
+        if known is not None:
+            return known
 
         async def ask() -> Mapping[str, int | None]:
             asked, at, news = self._changes, self._monotonic(), self._revocations.news

@@ -42,9 +42,12 @@ class Cleared:
     locked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for every change: freezing would double the cost
 class Asked:
-    """One judged call, as the guards need it. `deadline` is monotonic seconds."""
+    """One judged call, as the guards need it; its `body` comes to name the canonical user.
+
+    `deadline` is monotonic seconds.
+    """
 
     id: str
     operation: Operation
@@ -59,7 +62,7 @@ class Asked:
 class Protection:
     """The guards of one policy."""
 
-    __slots__ = ("_directory", "_guards", "_monotonic", "_named", "_sleep", "_store")
+    __slots__ = ("_directory", "_guards", "_monotonic", "_named", "_sleep", "_store", "_strongest")
 
     def __init__(
         self,
@@ -73,6 +76,7 @@ class Protection:
         """`monotonic` gives seconds; `sleep` waits for some."""
         self._guards = policy.guards
         self._named = policy.groups()
+        self._strongest: tuple[Mapping[str, int | None] | None, tuple[frozenset[str], ...]] = (None, ())
         self._store = store
         self._directory = directory
         self._monotonic = monotonic
@@ -96,6 +100,8 @@ class Protection:
             raise Denied("caller-gone")
         if subject.enabled is not True:
             raise Denied("caller-disabled")
+        if all(name in groups for name in caller.groups):
+            return caller
         return replace(caller, groups=tuple(name for name in caller.groups if name in groups))
 
     async def clear(self, asked: Asked) -> Cleared:
@@ -111,7 +117,7 @@ class Protection:
         if not targets.changes_a_user(operation) and not targets.changes_groups(operation):
             return Cleared(asked.grants[0], asked.body)
         subject, body = await self._target(asked)
-        asked = replace(asked, body=body)
+        asked.body = body
         precedences = await self._precedences(asked)
         holders = await self._holders(asked)
         if subject is not None:
@@ -204,7 +210,8 @@ class Protection:
         counted = self._guards.last_admin and asked.operation.name in guards.LOCK_OUT
         if not counted and (on_self or not self._guards.rank):
             return subject
-        return replace(subject, groups=await self._directory.groups_of(subject, asked.source, anew=anew))
+        groups = await self._directory.groups_of(subject, asked.source, anew=anew)
+        return Subject(subject.username, subject.sub, subject.enabled, subject.federated, groups)
 
     async def _holders(self, asked: Asked) -> list[Subject]:
         """The users who would lose an alias to a new one: to be judged as if each were acted on."""
@@ -221,7 +228,7 @@ class Protection:
         return found
 
     def _touches_the_strongest(self, deed: Deed) -> bool:
-        sets = guards.strongest_groups(deed.precedences, self._named)
+        sets = self._sets(deed.precedences)
         if deed.operation == "DeleteGroup":
             return any(deed.group in group for group in sets)
         subject = deed.subject
@@ -230,6 +237,12 @@ class Protection:
             and deed.operation in guards.LOCK_OUT
             and any(group & (subject.groups or {}).keys() for group in sets)
         )
+
+    def _sets(self, precedences: Mapping[str, int | None]) -> tuple[frozenset[str], ...]:
+        """`guards.strongest_groups`, found once for each list of the pool's groups: they may be thousands."""
+        if self._strongest[0] is not precedences:
+            self._strongest = (precedences, guards.strongest_groups(precedences, self._named))
+        return self._strongest[1]
 
     async def _counted(self, asked: Asked, deed: Deed) -> Deed:
         """The deed with `last` told, from facts that were read under the lock."""

@@ -5,6 +5,7 @@ Prohibition: no clock, no I/O, no wait.
 Source: the generic cell rate algorithm (ITU-T I.371), kept as one number a key.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
@@ -34,7 +35,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         """Nothing is spent, revoked, kept or locked."""
-        self._full_at: dict[str, float] = {}
+        self._full_at: OrderedDict[str, float] = OrderedDict()  # a dict finds its oldest key slowly: it keeps the gaps
         self._revocations = Revocations()
         self._kept: dict[str, Kept] = {}
         self._kept_bytes = 0
@@ -52,13 +53,14 @@ class MemoryStore:
     async def take(self, key: str, rate: Rate, now: float) -> float:
         """See `Store.take`."""
         turns, seconds = rate
-        full_at = max(self._full_at.pop(key, now), now)
+        full_at = max(self._full_at.get(key, now), now)
         cost = seconds / turns
         wait = full_at + cost - now - seconds
         if wait > _ROUNDING_SECONDS and full_at > now:  # of a rate below one turn there is one all the same
-            self._full_at[key] = full_at
+            self._full_at.move_to_end(key)
             return min(wait, full_at - now)
         self._full_at[key] = full_at + cost
+        self._full_at.move_to_end(key)
         self._forget_rates(now)
         return 0.0
 
