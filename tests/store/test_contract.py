@@ -1,4 +1,4 @@
-"""What every store promises, in memory and over a real Redis alike."""
+"""What every store promises, in memory, over a real Redis and over a Durable Object alike."""
 
 import asyncio
 import itertools
@@ -11,6 +11,7 @@ import pytest
 from gateway.runtimes.redis_store import RedisRemote
 from gateway.store import MemoryStore, Rate, Revocation, SharedStore, Store
 from tests.redis_server import RedisServer, running
+from tests.runtimes.durable_objects import Home
 from tests.store.fake_remote import caller, kept
 
 FIVE = Rate(5, 3600.0)
@@ -23,11 +24,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return tmp_path_factory.mktemp("redis")
 
 
-@pytest.fixture(params=["memory", "redis", "unix"])
+@pytest.fixture(params=["memory", "durable", "redis", "unix"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     """One store of each kind, empty."""
     if request.param == "memory":
         yield MemoryStore()
+        return
+    if request.param == "durable":
+        yield SharedStore(Home(time.time).remote(), now=time.time, monotonic=time.monotonic, log=print)
         return
     server: RedisServer = request.getfixturevalue("redis")
     url = server.url if request.param == "redis" else f"unix://{server.socket}"
