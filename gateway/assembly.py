@@ -5,7 +5,7 @@ Duty: the one list of who is handed what. Prohibition: no runtime, no environmen
 
 import pathlib
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,7 @@ class Parts:
     sleep: Callable[[float], Awaitable[None]]  # seconds
     log: Callable[[str], None]
     share_waits: bool = True  # False where requests must not wait on each other (Workers)
+    spawn: Callable[[Coroutine[Any, Any, None]], object] | None = None  # for work behind an answer; None: a task
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def assemble(settings: Settings, policy: Policy, parts: Parts) -> Assembled:
         make_key=parts.make_key,
         monotonic=parts.monotonic,
         share_waits=parts.share_waits,
+        spawn=parts.spawn,
         log=parts.log,
     )
     verifier = Verifier(
