@@ -1,9 +1,9 @@
 """boto3, unmodified, against gateway and emulator."""
 
+import time
 from typing import Any
 
 import pytest
-import time
 from botocore.exceptions import ClientError
 
 from tests.e2e.conftest import PASSWORD, World
