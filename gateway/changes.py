@@ -24,7 +24,7 @@ from gateway.judgement import seen
 from gateway.operations import Operation
 from gateway.policy import Grant
 from gateway.protection import Asked, Cleared
-from gateway.relay import THROTTLES, Reply
+from gateway.relay import Reply
 from gateway.rooms import Rooms
 from gateway.tokens import MAX_SKEW_SECONDS
 from gateway.upstream import ConnectTimeout, NotSent
@@ -111,7 +111,7 @@ class Changes:
             return None
         rooms = self._rooms
         source = rooms.questions(call)
-        asked = Asked(call.ask.id, operation, call.caller, grants, body, source, call.deadline, told=call.acts_on)
+        asked = Asked(call.ask.id, operation, call.caller, grants, body, source, told=call.acts_on)
         cleared = await rooms.protection.clear(asked)
         call.grant, call.role = cleared.grant, cleared.grant.role.name
         return cleared
@@ -168,7 +168,7 @@ class Changes:
         if not await rooms.outcome(call, reply.status, reply.type, reply.upstream_request_id):
             shown = replace(shown, audit_complete=False)
         if claim is not None:
-            await (claim.abandon() if reply.type in THROTTLES else claim.finish(shown))
+            await claim.finish(shown)  # which lets go of a throttle: nothing was done
         return shown
 
     async def _consequences(

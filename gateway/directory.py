@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Generic, TypeVar
 
 from gateway import facts
-from gateway.errors import RateExceeded, Unavailable, UpstreamError, UpstreamTimeout
+from gateway.errors import Unavailable, UpstreamError, UpstreamTimeout
 from gateway.facts import Source
 from gateway.guards import Subject
 from gateway.store import Revocations
@@ -214,7 +214,7 @@ class Directory:
         asking.since = mine = self._monotonic()
         try:
             return await ask()
-        except (UpstreamError, RateExceeded, Unavailable):
+        except UpstreamError:  # not a refusal for a quota: that is its caller's own
             asking.failed_at = self._monotonic()
             raise
         finally:

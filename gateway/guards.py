@@ -7,7 +7,7 @@ strongest, a group without one is weaker than all that have one.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from gateway.caller import Caller
 from gateway.errors import Denied, StepUpNeeded
 from gateway.limits import attributes_answered
 from gateway.operations import Operation
-from gateway.policy import Guards, Policy, Role, StepUp
+from gateway.policy import Grant, Guards, Policy, Role, StepUp
 from gateway.targets import changes_a_user, changes_groups
 
 TAKEOVER = frozenset({"email", "email_verified", "phone_number", "phone_number_verified", "preferred_username"})
@@ -111,6 +111,25 @@ def judge(guards: Guards, role: Role, deed: Deed) -> None:
         _keep_account(role, deed)
     if guards.last_admin and deed.last:
         raise Denied("last-admin")
+
+
+def first(guards: Guards, grants: Sequence[Grant], deeds: Sequence[Deed]) -> Grant:
+    """The first of the roles that alone may do all of it.
+
+    Raises:
+        Denied: none may; the first one's reason.
+
+    """
+    refused: Denied | None = None
+    for grant in grants:
+        try:
+            for deed in deeds:
+                judge(guards, grant.role, deed)
+        except Denied as error:
+            refused = refused or error
+        else:
+            return grant
+    raise refused or Denied("operation")
 
 
 def step_up(wanted: StepUp | None, caller: Caller, now: float) -> None:

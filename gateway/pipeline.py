@@ -21,7 +21,6 @@ from gateway.errors import (
     Denied,
     GatewayError,
     InternalError,
-    RateExceeded,
     StepUpNeeded,
     TokenError,
     UnknownOperation,
@@ -31,13 +30,11 @@ from gateway.operations import Operation, check
 from gateway.policy import Grant
 from gateway.relay import Reply
 from gateway.rooms import Rooms
-from gateway.store import Rate
 
 __all__ = ["Ask", "Pipeline", "ReadBody"]
 
 _ACCESS = frozenset({"access"})
 _ID = frozenset({"id"})
-_MINUTE_SECONDS = 60.0
 
 
 class Pipeline:
@@ -114,22 +111,20 @@ class Pipeline:
         """The caller's roles that allow the operation: one look at what replicas share, for its rate and its tokens."""
         rooms = self._rooms
         grants = rooms.policy.grants(caller, operation.name)
-        wait = 0.0
+        over = None
         if grants:
-            key = f"caller\n{caller.sub}\n{operation.name}"
             per_minute = 0
             for grant in grants:
                 per_minute = max(per_minute, grant.role.rate_per_minute)
-            rate = Rate(per_minute, _MINUTE_SECONDS)
-            wait = await rooms.store.take(key, rate, rooms.monotonic())
+            over = await rooms.turn(f"caller\n{caller.sub}\n{operation.name}", per_minute)
         else:
             await rooms.store.refresh()
         if rooms.store.refuses(caller):
             raise TokenError("revoked")
         if not grants:
             raise Denied("operation")
-        if wait > 0:
-            raise RateExceeded("rate", retry_after_seconds=int(wait) + 1)
+        if over is not None:
+            raise over
         return grants
 
     async def _live(self, call: Call, operation: Operation, grants: list[Grant]) -> list[Grant]:

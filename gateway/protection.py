@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway import guards, public, targets
+from gateway import guards, needs, targets
 from gateway.caller import Caller
 from gateway.directory import CALLER_SECONDS, Directory
-from gateway.errors import Denied, InvalidRequest, NoSuchGroup, NoSuchUser, Unavailable
+from gateway.errors import Denied, NoSuchGroup, NoSuchUser, Unavailable
 from gateway.facts import Source
 from gateway.guards import Deed, Subject
 from gateway.operations import Operation
@@ -25,7 +25,6 @@ from gateway.store import Revocation, Store
 _SIGNS_OUT = frozenset({"AdminUserGlobalSignOut", "AdminDisableUser", "AdminDeleteUser"})
 _SIGNS_ONESELF_OUT = frozenset({"GlobalSignOut", "DeleteUser"})
 _CHANGES_GROUPS = frozenset({"AdminAddUserToGroup", "AdminRemoveUserFromGroup"})
-_REFRESH = frozenset({"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"})
 _LOCK = "last-admin"
 _LOCK_WAIT_SECONDS = 2.0
 _LOCK_PAUSE_SECONDS = 0.05
@@ -44,10 +43,7 @@ class Cleared:
 
 @dataclass(slots=True)  # made for every change: freezing would double the cost
 class Asked:
-    """One judged call, as the guards need it; its `body` comes to name the canonical user.
-
-    `deadline` is monotonic seconds.
-    """
+    """One judged call, as the guards need it; its `body` comes to name the canonical user."""
 
     id: str
     operation: Operation
@@ -55,7 +51,6 @@ class Asked:
     grants: Sequence[Grant]
     body: dict[str, Any]
     source: Source
-    deadline: float
     told: Callable[[Subject], None]  # whom it acts on, as soon as that is known
 
 
@@ -123,13 +118,13 @@ class Protection:
         if subject is not None:
             subject = await self._with_groups(asked, subject)
         deed = Deed(operation.name, body, asked.caller, subject, precedences)
-        grant = self._first(asked, [deed, *(replace(deed, subject=holder) for holder in holders)])
+        grant = guards.first(self._guards, asked.grants, [deed, *(replace(deed, subject=holder) for holder in holders)])
         if not self._guards.last_admin or not self._touches_the_strongest(deed):
             return Cleared(grant, body, subject)
         await self._lock(asked)
         try:
             deed = await self._counted(asked, deed)
-            grant = self._first(asked, [deed])
+            grant = guards.first(self._guards, asked.grants, [deed])
         except BaseException:
             await asyncio.shield(self._store.release(_LOCK, asked.id))
             raise
@@ -165,40 +160,27 @@ class Protection:
 
     async def _target(self, asked: Asked) -> tuple[Subject | None, dict[str, Any]]:
         """The canonical user, and the body that names it so."""
-        operation, body = asked.operation, asked.body
-        if not targets.changes_a_user(operation):
-            return None, body
-        name = targets.user_of(operation.name, body)
-        public.user_name(operation.name, body)  # refuses a second spelling beside the one that Cognito reads
-        if targets.is_outside(operation.name, body):
-            raise Denied("target")
-        if operation.name == "AdminCreateUser" and body.get("MessageAction") != "RESEND":
-            return None, body
+        name = needs.user(asked.operation, asked.body)
         if name is None:
-            if operation.name == "AdminInitiateAuth" and body["AuthFlow"] in _REFRESH:  # names and changes nobody
-                return None, body
-            raise InvalidRequest("target", message="The body must name the user.")
+            return None, asked.body
         subject = await self._directory.user(name, asked.source)
         asked.told(subject)
-        return subject, targets.with_user(operation.name, body, subject.username)
+        return subject, targets.with_user(asked.operation.name, asked.body, subject.username)
 
     async def _precedences(self, asked: Asked) -> Mapping[str, int | None]:
         """The pool's groups, where a guard asks for them; read anew once for a name that is not among them."""
-        switched, operation, caller = self._guards, asked.operation, asked.caller
-        group = targets.group_of(asked.body) if targets.changes_groups(operation) else None
-        by_rank = switched.rank and (group is not None or not caller.is_machine)
-        by_count = switched.last_admin and operation.name in {*guards.LOCK_OUT, "DeleteGroup"}
-        if not by_rank and not by_count and not (switched.self_lockout and operation.name == "UpdateGroup"):
+        if not needs.precedences(self._guards, asked.operation, asked.caller):
             return {}
+        group = needs.group(asked.operation, asked.body)
         found = await self._directory.precedences(asked.source)
         if self._misses(asked, group, found):
             found = await self._directory.precedences(asked.source, anew=True)
-        if group is not None and operation.name != "CreateGroup" and group not in found:
+        if group is not None and group not in found:
             raise NoSuchGroup("group")
         return found
 
     def _misses(self, asked: Asked, group: str | None, found: Mapping[str, int | None]) -> bool:
-        if group is not None and asked.operation.name != "CreateGroup" and group not in found:
+        if group is not None and group not in found:
             return True
         if asked.caller.is_machine:
             return False
@@ -215,16 +197,13 @@ class Protection:
 
     async def _holders(self, asked: Asked) -> list[Subject]:
         """The users who would lose an alias to a new one: to be judged as if each were acted on."""
-        body, found = asked.body, list[Subject]()
-        if asked.operation.name != "AdminCreateUser" or not body.get("ForceAliasCreation"):
-            return found
-        for attribute in body.get("UserAttributes") or ():
-            if attribute["Name"] in {"email", "phone_number", "preferred_username"} and attribute.get("Value"):
-                try:
-                    holder = await self._directory.user(attribute["Value"], asked.source)
-                except NoSuchUser:
-                    continue
-                found.append(await self._with_groups(asked, holder))
+        found: list[Subject] = []
+        for alias in needs.aliases(asked.operation, asked.body):
+            try:
+                holder = await self._directory.user(alias, asked.source)
+            except NoSuchUser:
+                continue
+            found.append(await self._with_groups(asked, holder))
         return found
 
     def _touches_the_strongest(self, deed: Deed) -> bool:
@@ -266,24 +245,11 @@ class Protection:
                 return replace(deed, last=True)
         return deed
 
-    def _first(self, asked: Asked, deeds: Sequence[Deed]) -> Grant:
-        """The first of the roles that may do all of it alone."""
-        refused: Denied | None = None
-        for grant in asked.grants:
-            try:
-                for deed in deeds:
-                    guards.judge(self._guards, grant.role, deed)
-            except Denied as error:
-                refused = refused or error
-            else:
-                return grant
-        raise refused or Denied("operation")
-
     async def _lock(self, asked: Asked) -> None:
         """Two admins who remove each other at once must not both find the other still there."""
         now = self._monotonic()
-        until = min(now + _LOCK_WAIT_SECONDS, asked.deadline)
-        seconds = max(asked.deadline - now, 0.0) + _LOCK_SPARE_SECONDS
+        until = min(now + _LOCK_WAIT_SECONDS, asked.source.deadline)
+        seconds = max(asked.source.deadline - now, 0.0) + _LOCK_SPARE_SECONDS
         while not await self._store.hold(_LOCK, asked.id, seconds, now):
             now = self._monotonic()
             if now >= until:

@@ -15,7 +15,8 @@ from typing import Any
 
 from gateway.errors import Denied, InvalidRequest
 
-_REFRESH = frozenset({"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"})
+REFRESH_FLOWS = frozenset({"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"})
+"""The flows that name nobody: the token in them does."""
 _PARAMETERS = {
     "InitiateAuth": "AuthParameters",
     "RespondToAuthChallenge": "ChallengeResponses",
@@ -110,7 +111,7 @@ def add_secret(operation: str, body: dict[str, Any], secrets: Mapping[str, str])
             "secret-hash-username",
             message=f"Member '{holder}.USERNAME' is needed for this client: its secret is kept here.",
         )
-    if body.get("AuthFlow") in _REFRESH:
+    if body.get("AuthFlow") in REFRESH_FLOWS:
         del parameters["USERNAME"]
     parameters["SECRET_HASH"] = secret_hash(secret, name, client_id)
     return {**body, holder: parameters}

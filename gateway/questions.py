@@ -4,7 +4,6 @@ Duty: ask one read operation and give its answer parsed; turn Cognito's refusals
 Prohibition: only reads, only of the configured pool; nothing of an answer is passed on.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from gateway.door import Door
 from gateway.errors import InternalError, NoSuchGroup, NoSuchUser, RateExceeded, TokenError, UpstreamError
 from gateway.operations import Catalogue
 from gateway.quotas import Quotas
-from gateway.relay import THROTTLES, Reply
+from gateway.relay import THROTTLES, Reply, read_object
 
 _NOT_ACCEPTED = frozenset({
     "NotAuthorizedException", "UserNotFoundException", "UserNotConfirmedException", "PasswordResetRequiredException",
@@ -52,13 +51,7 @@ class Questions:
         reply = await self._door.carry(found, dump(dict(whole)), actor=actor, deadline=call.deadline, guards=True)
         if reply.type is not None:
             raise self._refused(operation, reply)
-        try:
-            answer = json.loads(reply.body)
-        except (ValueError, RecursionError):
-            raise UpstreamError("guard-answer") from None
-        if not isinstance(answer, dict):
-            raise UpstreamError("guard-answer")
-        return answer
+        return read_object(reply.body, "guard-answer")
 
     def _refused(self, operation: str, reply: Reply) -> Exception:
         if operation == "GetUser" and reply.type in _NOT_ACCEPTED:

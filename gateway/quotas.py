@@ -200,7 +200,7 @@ class Quotas:
         self._by_operation: dict[Operation, _Lane] = {}
 
     async def enter(self, operation: Operation, caller: str, deadline: float) -> float:
-        """Wait for a turn of the operation's quota; give the seconds that it took.
+        """Wait for a turn of the operation's quota; give the seconds that were spent in the line.
 
         `caller` is whom the turns are shared out between, a `sub`; `deadline` is in monotonic seconds.
 
@@ -214,8 +214,9 @@ class Quotas:
         if lane is None:
             return 0.0
         started = self._monotonic()
-        if not (lane.free(started) and await self._ask(lane)):
-            await self._wait(lane, _Waiter(caller, min(started + self._max_wait_seconds, deadline)))
+        if lane.free(started) and await self._ask(lane):
+            return 0.0
+        await self._wait(lane, _Waiter(caller, min(started + self._max_wait_seconds, deadline)))
         return self._monotonic() - started
 
     def throttled(self, operation: Operation) -> None:

@@ -7,17 +7,16 @@ revocations, idempotency keys.
 Source: `gateway.pipeline`, `gateway.protection`; docs/decisions/0006-guards.md.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from gateway import guards, public, targets
+from gateway import guards, needs, public, targets
 from gateway.caller import Caller
 from gateway.errors import (
     Denied,
     GatewayError,
-    InvalidRequest,
     NoSuchGroup,
     NoSuchUser,
     TokenError,
@@ -224,45 +223,21 @@ class _Way:
         if not targets.changes_a_user(operation) and not targets.changes_groups(operation):
             return grants[0]
         subject = self._subject(body)
-        self._group(body)
+        group = needs.group(operation, body)
+        known = needs.precedences(self._policy.guards, operation, caller)
+        if known and group is not None and group not in case.precedences:
+            raise NoSuchGroup("group")
         deed = self._counted(Deed(operation.name, body, caller, subject, case.precedences))
-        deeds = [deed, *(replace(deed, subject=holder) for holder in self._holders(body))]
-        refused: Denied | None = None
-        for grant in grants:
-            try:
-                for each in deeds:
-                    guards.judge(self._policy.guards, grant.role, each)
-            except Denied as error:
-                refused = refused or error
-            else:
-                return grant
-        raise refused or Denied("operation")
+        holders = [case.subject for _ in needs.aliases(operation, body) if case.subject is not None]
+        deeds = [deed, *(replace(deed, subject=holder) for holder in holders)]
+        return guards.first(self._policy.guards, grants, deeds)
 
     def _subject(self, body: Mapping[str, Any]) -> Subject | None:
-        operation, name = self._case.operation, targets.user_of(self._case.operation.name, body)
-        if not targets.changes_a_user(operation):
+        if needs.user(self._case.operation, body) is None:
             return None
-        public.user_name(operation.name, body)  # refuses a second spelling beside the one that Cognito reads
-        if targets.is_outside(operation.name, body):
-            raise Denied("target")
-        if operation.name == "AdminCreateUser" and body.get("MessageAction") != "RESEND":
-            return None
-        if name is None:
-            if operation.name == "AdminInitiateAuth" and body["AuthFlow"].startswith("REFRESH_TOKEN"):
-                return None  # names nobody, and changes nobody
-            raise InvalidRequest("target", message="The body must name the user.")
         if self._case.subject is None:
             raise NoSuchUser("target-missing")
         return self._case.subject
-
-    def _group(self, body: Mapping[str, Any]) -> None:
-        """The group must be there, where a guard wants to know how strong it is."""
-        name, switched = self._case.operation.name, self._policy.guards
-        group = targets.group_of(body) if targets.changes_groups(self._case.operation) else None
-        asked = switched.rank or (switched.self_lockout and name == "UpdateGroup")
-        asked = asked or (switched.last_admin and name in {*guards.LOCK_OUT, "DeleteGroup"})
-        if group is not None and asked and name != "CreateGroup" and group not in self._case.precedences:
-            raise NoSuchGroup("group")
 
     def _counted(self, deed: Deed) -> Deed:
         """The deed with `last` told."""
@@ -270,11 +245,3 @@ class _Way:
         if deed.operation == "DeleteGroup":
             return replace(deed, last=any(group == {deed.group} for group in sets))
         return replace(deed, last=self._case.last and any(guards.leaves(deed, group) for group in sets))
-
-    def _holders(self, body: Mapping[str, Any]) -> Iterator[Subject]:
-        """Who would lose an alias to a new user."""
-        if self._case.operation.name != "AdminCreateUser" or not body.get("ForceAliasCreation"):
-            return
-        for attribute in body.get("UserAttributes") or ():
-            if attribute["Name"] in {"email", "phone_number"} and attribute.get("Value") and self._case.subject:
-                yield self._case.subject

@@ -76,7 +76,7 @@ def error_type(answer: Answer) -> str | None:
     expect_json(answer)
     if answer.status == 200:  # noqa: PLR2004 - HTTP
         return None
-    found = _error(answer).get("__type", answer.headers.get("x-amzn-errortype", ""))
+    found = read_object(answer.body).get("__type", answer.headers.get("x-amzn-errortype", ""))
     name = found.rpartition("#")[2].partition(":")[0].rpartition(".")[2] if isinstance(found, str) else ""
     if answer.status < 400 or not _TYPE.fullmatch(name):  # noqa: PLR2004 - HTTP
         raise UpstreamError("upstream-status")
@@ -112,7 +112,7 @@ def failure(answer: Answer, name: str, keys: KeyPair | None) -> Reply:
     """
     if name in IDENTITY_ERRORS or f"{name}Exception" in IDENTITY_ERRORS:
         raise UpstreamError(f"identity:{name}")
-    error = _error(answer)
+    error = read_object(answer.body)
     message = error.get("message", error.get("Message"))
     body = json.dumps({"__type": name, "message": mask(message if isinstance(message, str) else "", keys)})
     throttled = name in THROTTLES or answer.status == 429  # noqa: PLR2004 - HTTP
@@ -156,11 +156,17 @@ def _retry_after(answer: Answer) -> int:
     return min(max(int(text), 1), MAX_RETRY_AFTER_SECONDS) if text.isascii() and text.isdigit() and len(text) < 6 else 1  # noqa: PLR2004
 
 
-def _error(answer: Answer) -> dict[str, Any]:
+def read_object(body: bytes, reason: str = "upstream-not-json") -> dict[str, Any]:
+    """A body of Cognito's, parsed.
+
+    Raises:
+        UpstreamError: it is no JSON object; with this `reason`.
+
+    """
     try:
-        error = json.loads(answer.body)
+        found = json.loads(body)
     except (ValueError, RecursionError):
-        raise UpstreamError("upstream-not-json") from None
-    if not isinstance(error, dict):
-        raise UpstreamError("upstream-not-json")
-    return error
+        raise UpstreamError(reason) from None
+    if not isinstance(found, dict):
+        raise UpstreamError(reason)
+    return found

@@ -61,9 +61,14 @@ class Rooms:
             RateExceeded: it has none left.
 
         """
+        over = await self.turn(key, per_minute)
+        if over is not None:
+            raise over
+
+    async def turn(self, key: str, per_minute: int) -> RateExceeded | None:
+        """Take one turn of `key`; the refusal where it has none left, for who has something else to say first."""
         wait = await self.store.take(key, Rate(per_minute, _MINUTE_SECONDS), self.monotonic())
-        if wait > 0:
-            raise RateExceeded("rate", retry_after_seconds=int(wait) + 1)
+        return RateExceeded("rate", retry_after_seconds=int(wait) + 1) if wait > 0 else None
 
     async def record(self, call: Call, phase: Phase, error: GatewayError | None = None) -> None:
         """Write the line of a decision or an intent.

@@ -9,7 +9,7 @@ import pytest
 
 from gateway import directory as rooms
 from gateway.directory import CALLER_SECONDS, GROUPS_SECONDS, USER_SECONDS, Directory
-from gateway.errors import NoSuchUser, Unavailable, UpstreamError, UpstreamTimeout
+from gateway.errors import NoSuchUser, RateExceeded, Unavailable, UpstreamError, UpstreamTimeout
 from gateway.guards import Subject
 from gateway.store import Revocation, Revocations
 from tests.guards.pool import BOB_SUB, Pool, Refused, small_pool
@@ -233,6 +233,21 @@ async def test_a_question_that_fails_fails_for_all_who_waited_for_it() -> None:
     assert len(asked.bodies) == 1
     asked.during = list
     assert (await asked.bob()).username == "bob"
+
+
+async def test_what_one_caller_was_refused_for_its_quota_fails_nobody_else() -> None:
+    """R-22: who floods hears 429; another who waited for the same answer asks for itself, and gets it."""
+    asked = Asked()
+    refusals = iter([RateExceeded("quota", retry_after_seconds=3)])
+
+    def refuse_once() -> None:
+        for refusal in refusals:
+            raise refusal
+
+    asked.during = refuse_once
+    found = await asyncio.gather(*(asked.bob() for _ in range(5)), return_exceptions=True)
+    assert [isinstance(each, RateExceeded) for each in found] == [True, False, False, False, False]
+    assert all(isinstance(each, Subject) for each in found[1:])
 
 
 async def test_only_so_many_wait_for_one_question() -> None:
