@@ -71,7 +71,7 @@ class Checked:
     def failed(self) -> list[str]:
         """The steps that failed, and each says what to do."""
         failures = [one for one in self.found if one["status"] == "FAILED"]
-        assert all(one["todo"] for one in failures if one["step"] not in {"settings", "policy"}), failures
+        assert all(one["remedy"] for one in failures if one["step"] not in {"settings", "policy"}), failures
         return sorted({one["step"] for one in failures})
 
 
@@ -317,7 +317,7 @@ def test_one_issuer_form_may_be_missing(checked: Check, monkeypatch: pytest.Monk
     found = checked()
     assert found.status == 0
     assert [status for status, _ in found.of("key set")] == ["ok", "warning"]
-    assert "COGNITO_ISSUER" in next(one["todo"] for one in found.found if one["status"] == "warning")
+    assert "COGNITO_ISSUER" in next(one["remedy"] for one in found.found if one["status"] == "warning")
     assert emulator.pool_id in found.of("key set")[1][1]
 
 
@@ -369,7 +369,7 @@ def test_a_redis_is_tried_and_left_as_it_was(checked: Check, tmp_path_factory: p
         wrong = checked(GATEWAY_STORE=good.replace(STORE_PASSWORD, "other-password"))
         assert wrong.failed() == ["store"]
         assert "other-password" not in json.dumps(wrong.found)
-        assert "password" in next(one["todo"] for one in wrong.found if one["step"] == "store")
+        assert "password" in next(one["remedy"] for one in wrong.found if one["step"] == "store")
         redis.hang()
         hanging = checked(GATEWAY_STORE=good)
         redis.go_on()
@@ -387,7 +387,7 @@ def test_an_acl_that_allows_too_little_is_said(checked: Check, tmp_path_factory:
         assert redis.ask("ACL", "SETUSER", "gateway", *words.split()) == b"+OK\r\n"
         found = checked(GATEWAY_STORE=url)
         assert found.failed() == ["store"]
-        assert "ACL" in next(one["todo"] for one in found.found if one["step"] == "store")
+        assert "ACL" in next(one["remedy"] for one in found.found if one["step"] == "store")
         mine = words.replace("us-east-1_EXAMPLE", "us-east-1_DevPool01")
         assert redis.ask("ACL", "SETUSER", "gateway", "reset", *mine.split()) == b"+OK\r\n"
         assert checked(GATEWAY_STORE=url).of("store")[0][0] == "ok"

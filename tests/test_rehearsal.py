@@ -464,6 +464,16 @@ GOOGLE = {"ProviderName": "Google", "ProviderAttributeValue": "1"}
             {},
             "rank",
         ),
+        (
+            (
+                "AdminCreateUser",
+                person("moderator"),
+                user("admin"),
+                {"UserAttributes": [{**EMAIL[0], "Name": "preferred_username"}], "ForceAliasCreation": True},
+            ),
+            {},
+            "rank",
+        ),
         (("AdminInitiateAuth", person("moderator"), user()), {}, None),
         (("AdminInitiateAuth", person("moderator"), user("admin")), {}, "rank"),
         (

@@ -87,7 +87,7 @@ def _run(arguments: argparse.Namespace) -> int:
     found = asyncio.run(_found(arguments, values))
     count = Counter(finding.status for finding in found)
     if arguments.json:
-        told = [{"status": f.status, "step": f.step, "text": f.text, "todo": f.todo or None} for f in found]
+        told = [{"status": f.status, "step": f.step, "text": f.text, "remedy": f.remedy or None} for f in found]
         print(json.dumps({"passed": not count["FAILED"], "findings": told}, indent=2))
     else:
         print(f"{count['FAILED']} failed, {count['warning']} warnings, {count['ok']} ok")
@@ -157,6 +157,6 @@ def _show(found: list[Finding]) -> None:
     for finding in found:
         colour, plain = (_COLOURS[finding.status], "\033[0m") if coloured else ("", "")
         print(f"{colour}{finding.status:7}{plain}  {printable(f'{finding.step}: {finding.text}')}")
-        if finding.todo:
-            print(f"{'':9}{printable(finding.todo)}")
+        if finding.remedy:
+            print(f"{'':9}{printable(finding.remedy)}")
     sys.stdout.flush()

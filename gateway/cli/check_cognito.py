@@ -177,8 +177,8 @@ class _Asking:
         if not denied:
             more = "" if changes or not len(operations) - len(asked) else "; --permissions asks for changes too"
             return [ok(step, f"IAM allows what was asked: {count}{more}")] if operations else []
-        todo = "give the gateway's user, or its role, what `gateway iam-policy` prints"
-        return [failed(step, f"IAM denies {', '.join(sorted(some))}{why}", todo) for why, some in denied.items()]
+        remedy = "give the gateway's user, or its role, what `gateway iam-policy` prints"
+        return [failed(step, f"IAM denies {', '.join(sorted(some))}{why}", remedy) for why, some in denied.items()]
 
 
 async def _tried(step: str, pair: KeyPair, asking: _Asking, operations: Collection[str]) -> _Tried:
@@ -237,16 +237,16 @@ async def _reached(step: str, origin: Origin, name: str, transport: Transport) -
 def _clock(answer: Answer, now: float) -> tuple[float, Finding]:
     """How far AWS's clock is ahead, in seconds, and what to say of it."""
     offset = clock_offset_seconds(answer, now)
-    todo = "set this machine's clock, and keep it set (NTP): tokens are judged by it"
+    remedy = "set this machine's clock, and keep it set (NTP): tokens are judged by it"
     if offset is None:
         if "date" in answer.headers:
-            return 0.0, failed("clock", "is off by more than a day against AWS's", todo)
+            return 0.0, failed("clock", "is off by more than a day against AWS's", remedy)
         return 0.0, warning("clock", "AWS's answer has no date to compare with")
     text = f"is off by {-offset:+.0f} s against AWS's"
     if abs(offset) > _CLOCK_FAILS_SECONDS:
-        return offset, failed("clock", text, todo)
+        return offset, failed("clock", text, remedy)
     if abs(offset) > _CLOCK_WARNS_SECONDS:
-        return offset, warning("clock", text, todo)
+        return offset, warning("clock", text, remedy)
     return offset, ok("clock", "agrees with AWS's")
 
 

@@ -157,8 +157,8 @@ def _looked_at(path: str, where: AuditSink) -> list[Finding]:
     try:
         return _file(path, where)
     except OSError as error:
-        todo = "give the folder to the user who serves"
-        return [failed("audit", f"{path} cannot be looked at: {error.strerror}", todo)]
+        remedy = "give the folder to the user who serves"
+        return [failed("audit", f"{path} cannot be looked at: {error.strerror}", remedy)]
 
 
 def _file(path: str, where: AuditSink) -> list[Finding]:

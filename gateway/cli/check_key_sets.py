@@ -30,11 +30,11 @@ async def look(settings: Settings, transport: Transport) -> list[Finding]:
             found.append(ok("key set", f"{where} is usable"))
         elif None in reasons:
             text = f"{where}: {reason}; tokens of {issuer} would get 503"
-            todo = "where the pool's tokens never name that issuer, set COGNITO_ISSUER to the other"
-            found.append(warning("key set", text, todo))
+            remedy = "where the pool's tokens never name that issuer, set COGNITO_ISSUER to the other"
+            found.append(warning("key set", text, remedy))
         else:
-            todo = "look at COGNITO_USER_POOL_ID, COGNITO_JWKS_URL and the way there"
-            found.append(failed("key set", f"{where}: {reason}", todo))
+            remedy = "look at COGNITO_USER_POOL_ID, COGNITO_JWKS_URL and the way there"
+            found.append(failed("key set", f"{where}: {reason}", remedy))
     return found
 
 

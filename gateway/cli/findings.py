@@ -35,12 +35,12 @@ _WHY = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`step` is what was looked at, `text` what was found, `todo` what would help; each is one line."""
+    """`step` is what was looked at, `text` what was found, `remedy` what would help; each is one line."""
 
     status: Status
     step: str
     text: str
-    todo: str = ""
+    remedy: str = ""
 
 
 def ok(step: str, text: str) -> Finding:
@@ -48,14 +48,14 @@ def ok(step: str, text: str) -> Finding:
     return Finding("ok", step, text)
 
 
-def warning(step: str, text: str, todo: str = "") -> Finding:
+def warning(step: str, text: str, remedy: str = "") -> Finding:
     """It works, and an operator should know."""
-    return Finding("warning", step, text, todo)
+    return Finding("warning", step, text, remedy)
 
 
-def failed(step: str, text: str, todo: str = "") -> Finding:
+def failed(step: str, text: str, remedy: str = "") -> Finding:
     """A deployment would not work, or not safely."""
-    return Finding("FAILED", step, text, todo)
+    return Finding("FAILED", step, text, remedy)
 
 
 def skipped(step: str, text: str) -> Finding:
@@ -65,7 +65,7 @@ def skipped(step: str, text: str) -> Finding:
 
 def no_answer(step: str, who: str, error: UpstreamError) -> Finding:
     """An exchange with `who` that failed, in words."""
-    text, todo = _WHY.get(
+    text, remedy = _WHY.get(
         error.reason, (f"breaks the exchange ({error.reason})", "look at what is between here and there")
     )
-    return failed(step, f"{who} {text}", todo)
+    return failed(step, f"{who} {text}", remedy)

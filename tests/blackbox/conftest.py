@@ -2,13 +2,12 @@
 
 import contextlib
 import pathlib
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.blackbox.canaries import HeededMint
-from tests.blackbox.gateways import CLIENT, POOL, REGION, RUNTIMES, Gateway, container
+from tests.blackbox.gateways import RUNTIMES, Gateway, cognito, container
 from tests.blackbox.stub import Stub
 
 Start = Callable[..., Gateway]
@@ -22,7 +21,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """
     folder: pathlib.Path = tmp_path_factory.mktemp(request.param)
     options = getattr(request.module, "OPTIONS", {})
-    with _pool() as (stub, mint), RUNTIMES[request.param](folder, stub, mint, **options) as gateway:
+    with cognito() as (stub, mint), RUNTIMES[request.param](folder, stub, mint, **options) as gateway:
         yield gateway
 
 
@@ -36,7 +35,7 @@ def gateway(running: Gateway) -> Gateway:
 @pytest.fixture
 def pool() -> Iterator[tuple[Stub, HeededMint]]:
     """A Cognito and its mint for one test."""
-    with _pool() as found:
+    with cognito() as found:
         yield found
 
 
@@ -49,13 +48,3 @@ def start(pool: tuple[Stub, HeededMint], tmp_path: pathlib.Path) -> Iterator[Sta
             return running.enter_context(container(tmp_path, *pool, **options))  # type: ignore[arg-type] # settings
 
         yield started
-
-
-@contextlib.contextmanager
-def _pool() -> Iterator[tuple[Stub, HeededMint]]:
-    mint = HeededMint(POOL, REGION, CLIENT, now=time.time())
-    stub = Stub(mint.jwks)
-    try:
-        yield stub, mint
-    finally:
-        stub.stop()

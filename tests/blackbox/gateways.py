@@ -232,9 +232,9 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def _environment(folder: pathlib.Path, stub: Stub, mint: HeededMint, port: int) -> dict[str, str]:
+def usual_settings(stub: Stub, mint: HeededMint) -> dict[str, str]:
+    """What a gateway of either runtime needs in front of the stub."""
     return {
-        "PATH": os.environ.get("PATH", os.defpath),
         "COGNITO_USER_POOL_ID": mint.pool_id,
         "COGNITO_CLIENT_IDS": mint.client_id,
         "COGNITO_ENDPOINT_URL": stub.url,
@@ -243,8 +243,25 @@ def _environment(folder: pathlib.Path, stub: Stub, mint: HeededMint, port: int) 
         "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
         "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
         "AWS_SESSION_TOKEN": SESSION_TOKEN,
-        "GATEWAY_POLICY": str(folder / "policy.toml"),
         "GATEWAY_ALLOWED_ORIGINS": ORIGIN,
+    }
+
+
+@contextlib.contextmanager
+def cognito() -> Iterator[tuple[Stub, HeededMint]]:
+    """A Cognito and its mint."""
+    mint = HeededMint(POOL, REGION, CLIENT, now=time.time())
+    stub = Stub(mint.jwks)
+    try:
+        yield stub, mint
+    finally:
+        stub.stop()
+
+
+def _environment(folder: pathlib.Path, stub: Stub, mint: HeededMint, port: int) -> dict[str, str]:
+    return usual_settings(stub, mint) | {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "GATEWAY_POLICY": str(folder / "policy.toml"),
         "GATEWAY_AUDIT": f"file:{folder / 'audit.jsonl'}",
         "PORT": str(port),
     }

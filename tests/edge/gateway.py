@@ -10,13 +10,10 @@ from typing import Any
 from tests.audit.oracle import verified
 from tests.blackbox.canaries import HeededMint
 from tests.blackbox.gateways import (
-    ACCESS_KEY_ID,
-    ORIGIN,
     POLICY,
-    SECRET_ACCESS_KEY,
-    SESSION_TOKEN,
     Gateway,
     check,
+    usual_settings,
 )
 from tests.blackbox.stub import Stub
 from tests.edge import workers
@@ -75,18 +72,7 @@ def edge(
         AssertionError: it did not start, or something escaped it.
 
     """
-    values = {
-        "COGNITO_USER_POOL_ID": mint.pool_id,
-        "COGNITO_CLIENT_IDS": mint.client_id,
-        "COGNITO_ENDPOINT_URL": stub.url,
-        "COGNITO_IDENTITY_ENDPOINT_URL": stub.url,
-        "COGNITO_JWKS_URL": f"{stub.url}/keys",
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
-        "AWS_SESSION_TOKEN": SESSION_TOKEN,
-        "GATEWAY_POLICY": policy,
-        "GATEWAY_ALLOWED_ORIGINS": ORIGIN,
-    } | settings
+    values = usual_settings(stub, mint) | {"GATEWAY_POLICY": policy} | settings
     with workers.worker(staged, folder, {name: value for name, value in values.items() if value}) as running:
         gateway = EdgeGateway(running.port, stub, mint, folder, running.process)
         gateway.worker = running

@@ -1,6 +1,5 @@
 """What goes wrong around a Worker: Cognito, the caller, the settings, the audit's collector."""
 
-import contextlib
 import http.client
 import http.server
 import json
@@ -14,10 +13,9 @@ import pytest
 
 from tests.audit.oracle import verified
 from tests.blackbox import misbehaviour, wire
-from tests.blackbox.canaries import HeededMint
-from tests.blackbox.gateways import CLIENT, POLICY, POOL, REGION, Gateway, free_port
+from tests.blackbox.gateways import CLIENT, POLICY, Gateway, cognito, free_port
 from tests.blackbox.misbehaviour import Hold, answering, raw, refusing
-from tests.blackbox.stub import Behaviour, Stub, response
+from tests.blackbox.stub import Behaviour, response
 from tests.edge import workers
 from tests.edge.gateway import edge
 from tests.edge.workers import eventually
@@ -33,22 +31,11 @@ rate_per_minute = 2
 """
 
 
-@contextlib.contextmanager
-def pool() -> Iterator[tuple[Stub, HeededMint]]:
-    """A Cognito and its mint."""
-    mint = HeededMint(POOL, REGION, CLIENT, now=time.time())
-    stub = Stub(mint.jwks)
-    try:
-        yield stub, mint
-    finally:
-        stub.stop()
-
-
 @pytest.fixture(scope="module")
 def running(staged: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """One Worker in front of a Cognito that misbehaves when told to."""
     folder = tmp_path_factory.mktemp("faults")
-    with pool() as (stub, mint), edge(staged, folder, stub, mint, policy=POLICY + SLOW_ROLE, **HURRIED) as found:
+    with cognito() as (stub, mint), edge(staged, folder, stub, mint, policy=POLICY + SLOW_ROLE, **HURRIED) as found:
         yield found
 
 
@@ -156,7 +143,7 @@ def test_a_cognito_that_is_not_there(staged: pathlib.Path, tmp_path: pathlib.Pat
     folder.mkdir()
     try:
         with (
-            pool() as (stub, mint),
+            cognito() as (stub, mint),
             edge(staged, folder, stub, mint, COGNITO_ENDPOINT_URL=away, GATEWAY_AUDIT=audit, **HURRIED) as found,
         ):
             assert found.call(READ, BOB, found.token("admin")).status == 502

@@ -19,7 +19,8 @@ class Disk:
 
     def __init__(self, once: "Disk | None" = None) -> None:
         """Empty, or as another is now."""
-        self.sqlite = sqlite3.connect(":memory:", isolation_level=None)
+        # One thread at a time uses it, but the garbage collector closes it in whichever thread runs it.
+        self.sqlite = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         if once is not None:
             once.sqlite.backup(self.sqlite)
         self.asked: list[str] = []
