@@ -8,7 +8,7 @@ Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Protocol
@@ -127,6 +127,7 @@ class RoleCredentials:
         transport: Transport,
         sign: Sign,
         session_name: str,
+        tags: Mapping[str, str] | None = None,
         duration_seconds: int = 3600,
         timeout_seconds: float = 5.0,
         share_waits: bool = True,
@@ -141,7 +142,7 @@ class RoleCredentials:
         self._origin = origin
         self._transport = transport
         self._sign = sign
-        self._body = sts.assume_role(role_arn, session_name, duration_seconds=duration_seconds)
+        self._body = sts.assume_role(role_arn, session_name, duration_seconds=duration_seconds, tags=tags)
         self._duration_seconds = duration_seconds
         self._timeout_seconds = timeout_seconds
         self._share_waits = share_waits

@@ -22,7 +22,9 @@ from gateway.assembly import Assembled, Parts, assemble, read_policy
 from gateway.keys import fetch_by
 from gateway.policy import Policy
 from gateway.policy_file import PolicyError
-from gateway.runtimes import audit_sinks, rs256_openssl, stores
+from gateway.runtimes import audit_sinks, credentials_file, rs256_openssl, stores
+from gateway.runtimes.audit_pages import AuditPages
+from gateway.runtimes.credentials_file import CredentialsFile
 from gateway.runtimes.httpx_transport import HttpxTransport
 from gateway.runtimes.pool import Pool
 from gateway.settings import Settings, load
@@ -98,8 +100,12 @@ def new_ids() -> Callable[[], str]:
 class Container:
     """The ASGI application of one process, with what it opens and closes."""
 
-    def __init__(self, settings: Settings, policy: Policy, *, workers: int = 1) -> None:
+    def __init__(
+        self, settings: Settings, policy: Policy, *, workers: int = 1, watched_credentials: str | None = None
+    ) -> None:
         """Open the audit's sink; everything else is opened when the server starts.
+
+        `watched_credentials` is the path of the file that the keys came from, if they are to be read again.
 
         Raises:
             OSError: the audit, or the store, cannot be used.
@@ -126,7 +132,13 @@ class Container:
                 new_id=new_ids(),
                 sleep=asyncio.sleep,
                 log=log,
+                read_audit=None if settings.audit.path is None else AuditPages(settings.audit.path),
             ),
+        )
+        self._watched = (
+            None
+            if watched_credentials is None
+            else CredentialsFile(watched_credentials, give=self._assembled.credentials.give, log=log)
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,10 +150,13 @@ class Container:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        warming = asyncio.create_task(self._assembled.keys.warm(self._settings.issuers[0]))
+        behind: list[asyncio.Task[object]] = [asyncio.create_task(self._assembled.keys.warm(self._settings.issuers[0]))]
+        if self._watched is not None:
+            behind.append(asyncio.create_task(self._watched.watch()))
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        warming.cancel()
+        for task in behind:
+            task.cancel()
         await self._transport.close()
         await self._rare.close()
         await self._close_store()
@@ -155,7 +170,7 @@ def application() -> ASGIApp:
     values = environment()
     workers = int(values.pop(WORKERS, "1"))
     settings, policy = read_settings(values)
-    container = Container(settings, policy, workers=workers)
+    container = Container(settings, policy, workers=workers, watched_credentials=values.get(credentials_file.NAME))
     _settle()
     return container
 

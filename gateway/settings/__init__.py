@@ -16,7 +16,7 @@ from gateway.settings.audit_sink import AuditSink, CollectorAddress
 from gateway.settings.endpoints import Pool, Region, Service, address
 from gateway.settings.forms import Network
 from gateway.settings.problems import Problem, SettingsError, Unfit
-from gateway.settings.reading import Reading
+from gateway.settings.reading import FILE_SUFFIX, Reading
 from gateway.settings.sealed import ClientSecrets, Credentials
 from gateway.settings.setting import Setting
 from gateway.settings.store_address import StoreAddress, store_address
@@ -35,6 +35,7 @@ __all__ = [
     "SettingsError",
     "StoreAddress",
     "address",
+    "credentials_in_file",
     "load",
     "partition_of",
 ]
@@ -49,8 +50,9 @@ class Settings:
     """All settings, parsed. Secrets are sealed: see `gateway.settings.sealed`.
 
     `endpoint` is Cognito's user pools', `identity_endpoint` the identity pools'. `jwks_urls` has a URL for each of
-    `issuers`. `policy_source` is what GATEWAY_POLICY held (a path or TOML), `policy_text` the TOML itself; both are
-    None for the built-in policy. `domain` is a URL without a path. `warnings` are sentences for the operator.
+    `issuers`. `default_client_id` is the first of COGNITO_CLIENT_IDS. `policy_source` is what GATEWAY_POLICY held (a
+    path or TOML), `policy_text` the TOML itself; both are None for the built-in policy. `domain` is a URL without a
+    path. `warnings` are sentences for the operator.
     """
 
     user_pool_id: str
@@ -58,6 +60,7 @@ class Settings:
     partition: str
     account_id: str | None
     client_ids: frozenset[str]
+    default_client_id: str
     client_secrets: ClientSecrets = field(repr=False)
     identity_pool_id: str | None
     domain: str | None
@@ -107,7 +110,8 @@ def load(
     pool = reading.take("COGNITO_USER_POOL_ID", endpoints.user_pool, None)
     region = reading.take("AWS_REGION", partial(_agreeing_region, pool=pool), None) or (pool or _NOWHERE).region
     identity_pool = reading.take("COGNITO_IDENTITY_POOL_ID", endpoints.identity_pool, None)
-    client_ids = frozenset(_each(reading, "COGNITO_CLIENT_IDS", _client_id))
+    named_clients = _each(reading, "COGNITO_CLIENT_IDS", _client_id)
+    client_ids = frozenset(named_clients)
     allow_http = reading.take("GATEWAY_ALLOW_HTTP", forms.switch, otherwise=False)
     audit_required = reading.take("GATEWAY_AUDIT_REQUIRED", forms.switch, otherwise=True)
     issuers, jwks_urls = _issuers(reading, pool, allow_http=allow_http)
@@ -121,6 +125,7 @@ def load(
         partition=region.partition,
         account_id=reading.take("AWS_ACCOUNT_ID", forms.account_id, None),
         client_ids=client_ids,
+        default_client_id=next(iter(named_clients), ""),
         client_secrets=reading.take(
             "COGNITO_CLIENT_SECRETS", partial(sealed.client_secrets, client_ids=client_ids), ClientSecrets({})
         ),
@@ -160,6 +165,14 @@ def load(
     reading.check_names(names)
     reading.finish()
     return settings
+
+
+def credentials_in_file(path: str, read_file: Callable[[str], str]) -> Credentials:
+    """Return the keys that AWS_CREDENTIALS_FILE names, by the rules of `load`. Raises `SettingsError`."""
+    reading = Reading({f"AWS_CREDENTIALS{FILE_SUFFIX}": path}.get, read_file)
+    found = _credentials(reading)
+    reading.finish()
+    return found
 
 
 def partition_of(user_pool_id: str) -> str:

@@ -24,6 +24,8 @@ UPSTREAM_HEADERS = {
     "user-agent", "content-length",
 }  # fmt: skip
 """All that ever goes up, each once."""
+ADDED_HEADERS: dict[str, set[str]] = {"container": set(), "edge": {"cf-worker"}}
+"""What the platform adds behind the gateway: whose Worker sends, unsigned, and nothing of the caller's."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,19 @@ def _each(found: list[Attack]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("attack", [pytest.param(attack, id=attack.id) for attack in found] or [ABSENT])
 
 
+def check_headers(gateway: Gateway, call: Received, expected: set[str]) -> None:
+    """Hold a call to the headers that a gateway sends: each once, and none but these and the platform's own."""
+    names = [name for name, _ in call.headers]
+    added = ADDED_HEADERS[gateway.runtime]
+    assert sorted(names) == sorted(expected | added)
+    assert not [name for name in added if name in call.header("authorization")]
+    assert call.header("cf-worker") in {"", "cognito-edge-gateway.example.com"}
+
+
 def check_upstream(gateway: Gateway, call: Received, operation: str = "ListUsers", body: bytes = JSON_BODY) -> None:
     """Hold a call to what a gateway sends, whatever it was sent: R-09, R-10."""
     assert call.line == "POST / HTTP/1.1"
-    names = [name for name, _ in call.headers]
-    assert len(names) == len(set(names))
-    assert set(names) == UPSTREAM_HEADERS
+    check_headers(gateway, call, UPSTREAM_HEADERS)
     assert call.header("host") == gateway.stub.url.removeprefix("http://")
     assert call.header("x-amz-target") == f"AWSCognitoIdentityProviderService.{operation}"
     assert call.header("content-type") == "application/x-amz-json-1.1"

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import IO, Any
 
@@ -25,6 +25,7 @@ POOL = "eu-west-1_TESTPOOLA"
 REGION = "eu-west-1"
 CLIENT = "1h57kf5cpq17m0eml12EXAMPLE"
 ORIGIN = "https://app.example.com"
+FIRST_FAILURE = 500
 START_SECONDS = 20.0
 END_SECONDS = 20.0
 
@@ -61,6 +62,8 @@ class Leaked(AssertionError):
 
 class Gateway:
     """One running gateway and the stub behind it. `process` is the one that takes signals."""
+
+    runtime = "container"
 
     def __init__(
         self, port: int, stub: Stub, mint: HeededMint, folder: pathlib.Path, process: "subprocess.Popen[bytes]"
@@ -141,6 +144,10 @@ class Gateway:
         """What it told the operator."""
         return (self.folder / "err.log").read_text("utf-8")
 
+    def fails(self, response: Response) -> bool:
+        """Whether an answer is a failure that no caller may cause, whatever it sends."""
+        return response.status is not None and response.status >= FIRST_FAILURE
+
     def told(self) -> list[bytes]:
         """Everything that came out of it, ever: answers, audit, standard output and error."""
         return [bytes(self.said), *(path.read_bytes() for path in self.folder.iterdir() if path.name != "policy.toml")]
@@ -167,12 +174,13 @@ def container(
     *,
     policy: str = POLICY,
     stdout: IO[bytes] | int | None = None,
+    program: Sequence[str] = ("-m", "gateway"),
     **settings: str,
 ) -> Iterator[Gateway]:
     """`gateway serve` in a process of its own; at its end no secret may be found in anything that it said.
 
     `settings` go over the usual ones; an empty one is left out. A test may end the process itself. `stdout` takes the
-    place of the file that standard output goes to.
+    place of the file that standard output goes to, `program` that of what Python is to run.
 
     Raises:
         Leaked: a secret was let out.
@@ -184,7 +192,7 @@ def container(
     environment = _environment(folder, stub, mint, port) | settings
     with (folder / "out.log").open("ab") as out, (folder / "err.log").open("ab") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "serve"],
+            [sys.executable, *program, "serve"],
             cwd=folder,
             env={name: value for name, value in environment.items() if value},
             stdout=out if stdout is None else stdout,
@@ -214,15 +222,15 @@ def check(gateway: Gateway, status: int) -> None:
         raise Leaked(f"secrets were let out: {found}")
     if status != 0:
         raise AssertionError(f"exit status {status}: {gateway.errors}")
-    for sign in ("Traceback", "defect in request", "never retrieved", "never awaited"):
+    for sign in ("Traceback", "defect in request", "defect: ", "never retrieved", "never awaited"):
         if sign in gateway.errors:
             raise AssertionError(gateway.errors)
     if not gateway.cut_short:
         gateway.entries  # noqa: B018 - reading them checks their chains
 
 
-RUNTIMES: dict[str, Callable[..., AbstractContextManager[Gateway]]] = {"container": container}
-"""Each is called with a folder, a stub, a mint, and by name a policy and settings; see `container`."""
+Runtime = Callable[..., AbstractContextManager[Gateway]]
+"""It is called with a folder, a stub, a mint, and by name a policy and settings; see `container`."""
 
 
 def free_port() -> int:

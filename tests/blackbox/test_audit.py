@@ -19,7 +19,10 @@ from tests.blackbox.gateways import Gateway
 from tests.blackbox.stub import Received, Stub, eventually, response
 from tests.blackbox.test_faults_audit import Disk, check_refused
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.only("container", "its audit is a file, or a chain for each of its workers"),
+]
 BOB = b'{"Username":"bob"}'
 READ, MUTATION = "AdminGetUser", "AdminDisableUser"
 TOKEN = "canary-collector-token"

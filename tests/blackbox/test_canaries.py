@@ -4,12 +4,12 @@ import json
 import pathlib
 import urllib.parse
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 
 from tests.blackbox.canaries import MEMBERS, Canaries, HeededMint
-from tests.blackbox.conftest import Start
-from tests.blackbox.gateways import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, Gateway, Leaked, container
+from tests.blackbox.gateways import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, Gateway, Leaked, Runtime, container
 from tests.blackbox.misbehaviour import answering
 from tests.blackbox.stub import Stub
 
@@ -60,18 +60,39 @@ def mint(pool: tuple[Stub, HeededMint]) -> HeededMint:
     return pool[1]
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_all_that_came_out_is_read(pool: tuple[Stub, HeededMint], tmp_path: pathlib.Path, place: str) -> None:
-    """R-01: a key in a log, an audit, a rest of one or an answer: the suite fails at its end, and names it."""
-    stub, mint = pool
-    suite = container(tmp_path, stub, mint)
+Suite = AbstractContextManager[Gateway]
+
+
+@pytest.fixture
+def suite(runtime: Runtime, pool: tuple[Stub, HeededMint], tmp_path: pathlib.Path) -> Suite:
+    """A gateway of one runtime, not yet started."""
+    (tmp_path / "gateway").mkdir()
+    return runtime(tmp_path / "gateway", *pool)
+
+
+def plant(suite: Suite, place: str) -> None:
+    """Let a secret come out in some place, and see that the suite fails at its end, and names it."""
     with pytest.raises(Leaked, match=SECRET_ACCESS_KEY), suite as gateway:  # noqa: PT012 - the suite's end raises
         if place == "an answer":
-            stub.behaviour = answering({"Username": SECRET_ACCESS_KEY})  # a success passes as it is
+            gateway.stub.behaviour = answering({"Username": SECRET_ACCESS_KEY})  # a success passes as it is
             assert gateway.call("AdminGetUser", BOB, gateway.token("admin")).status == 200
         else:
-            with (tmp_path / place).open("ab") as out:
+            with (gateway.folder / place).open("ab") as out:
                 out.write(b"\n" + SECRET_ACCESS_KEY.encode() + b"\n")
+
+
+@pytest.mark.only("container", "it writes files")
+@pytest.mark.parametrize("place", PLACES)
+def test_all_that_came_out_is_read(suite: Suite, place: str) -> None:
+    """R-01: a key in a log, an audit, a rest of one or an answer."""
+    plant(suite, place)
+
+
+@pytest.mark.only("edge", "it has a console")
+@pytest.mark.parametrize("place", ["out.log", "err.log", "an answer"])
+def test_all_that_a_worker_said_is_read(suite: Suite, place: str) -> None:
+    """R-01: a key among the audit's lines or the operator's, or in an answer."""
+    plant(suite, place)
 
 
 def test_a_token_in_the_log_ends_a_suite(pool: tuple[Stub, HeededMint], tmp_path: pathlib.Path) -> None:
@@ -83,9 +104,14 @@ def test_a_token_in_the_log_ends_a_suite(pool: tuple[Stub, HeededMint], tmp_path
         (tmp_path / "more.log").write_text(f"refused {token.rpartition('.')[2]}", encoding="utf-8")
 
 
-def test_a_gateway_that_says_nothing_secret_passes(start: Start) -> None:
+def test_a_gateway_that_says_nothing_secret_passes(suite: Suite) -> None:
     """R-01: keys, passwords and tokens go in and, where they belong, up to Cognito; nowhere else is any of them."""
-    gateway: Gateway = start()
+    with suite as gateway:
+        check_nothing_is_said(gateway)
+
+
+def check_nothing_is_said(gateway: Gateway) -> None:
+    """See that a password and a token go where they belong only."""
     token = gateway.token("admin")
     body = json.dumps({"Username": "bob", "Password": "Canary-passw0rd!", "Permanent": True}).encode()
     assert gateway.call("AdminSetUserPassword", body, token).status == 200
@@ -94,6 +120,7 @@ def test_a_gateway_that_says_nothing_secret_passes(start: Start) -> None:
     assert call.header("x-amz-security-token") == SESSION_TOKEN
     assert token.encode() not in call.body + repr(call.headers).encode()
     assert ACCESS_KEY_ID in call.header("authorization")
+    assert gateway.entries
     assert gateway.end() == 0
     assert {"Canary-passw0rd!", SECRET_ACCESS_KEY, token.split(".")[2]} <= gateway.canaries.secrets
     assert gateway.canaries.found(gateway.told()) == []

@@ -16,7 +16,10 @@ from tests.blackbox.gateways import Gateway
 from tests.blackbox.misbehaviour import Hold
 from tests.blackbox.stub import eventually
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.only("container", "its disk fills, its pipe stalls; a console takes every line"),
+]
 BOB = b'{"Username":"bob"}'
 READ, MUTATION = "AdminGetUser", "AdminDisableUser"
 

@@ -23,7 +23,7 @@ from tests.blackbox.misbehaviour import refusing
 from tests.blackbox.stub import Behaviour, Received, Stub, response, well
 from tests.fake_sts import keys_xml
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.only("container", "what is judged is the core's; of a Worker: tests/edge")]
 BOB = b'{"Username":"bob"}'
 READ, MUTATION = "AdminGetUser", "AdminDisableUser"
 

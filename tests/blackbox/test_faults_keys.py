@@ -17,7 +17,10 @@ from tests.blackbox.misbehaviour import flooding, raw
 from tests.blackbox.stub import Received, Stub, eventually, response
 from tests.minting import encode_json
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.only("container", "what is judged is the core's, in windows of ten seconds"),
+]
 BOB = b'{"Username":"bob"}'
 READ, MUTATION = "AdminGetUser", "AdminDisableUser"
 WINDOW_SECONDS = 10.0

@@ -18,7 +18,7 @@ from tests.blackbox.misbehaviour import Hold
 from tests.blackbox.stub import eventually
 from tests.blackbox.wire import Response
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.only("container", "signals, connections and workers are a process's")]
 BOB = b'{"Username":"bob"}'
 READ, MUTATION = "AdminGetUser", "AdminDisableUser"
 IN_FLIGHT_LIMIT = 1000  # the application's own

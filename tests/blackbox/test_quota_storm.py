@@ -17,7 +17,7 @@ from tests.blackbox.gateways import POLICY, Gateway
 from tests.blackbox.stub import Received, response
 from tests.blackbox.wire import Response
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.only("container", "its replicas are processes that share a Redis")]
 CALLS = 500
 QUOTA = 25
 PAUSE_SECONDS = 0.05

@@ -16,7 +16,7 @@ from tests.blackbox.wire import Response
 from tests.redis_server import RedisServer
 from tests.world import sub_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.only("container", "its replicas are processes that share a Redis")]
 
 BOB = json.dumps({"Username": "bob"}).encode()
 CHANGE = "AdminEnableUser"

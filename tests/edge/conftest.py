@@ -13,7 +13,9 @@ from gateway.emulator.server import Emulator
 from tests.e2e.conftest import PASSWORD
 from tests.e2e.conftest import World as Clients
 from tests.edge import workers
-from tests.edge.workers import Worker
+from tests.edge.workers import Worker, staged
+
+__all__ = ["staged"]  # a fixture
 
 ORIGIN = "https://app.example.com"
 
@@ -31,12 +33,6 @@ class Edge(Clients):
     """A running Worker and the emulator behind it; `token` and `client` are those of the other runtime's tests."""
 
     worker: Worker
-
-
-@pytest.fixture(scope="session")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """What is deployed, copied."""
-    return workers.project(tmp_path_factory.mktemp("staged"))
 
 
 @pytest.fixture(scope="session")

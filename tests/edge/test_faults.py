@@ -1,10 +1,14 @@
-"""What goes wrong around a Worker: Cognito, the caller, the settings, the audit's collector."""
+"""What goes wrong around a Worker only: the caller, the settings, the audit's collector; a Cognito that is not there.
+
+A Cognito that misbehaves: `tests/blackbox/test_faults_upstream.py`, which runs on workerd too.
+"""
 
 import http.client
 import http.server
 import json
 import pathlib
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -12,10 +16,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.audit.oracle import verified
-from tests.blackbox import misbehaviour, wire
+from tests.blackbox import wire
 from tests.blackbox.gateways import CLIENT, POLICY, Gateway, cognito, free_port
-from tests.blackbox.misbehaviour import Hold, answering, raw, refusing
-from tests.blackbox.stub import Behaviour, response
+from tests.blackbox.misbehaviour import Hold
 from tests.edge import workers
 from tests.edge.gateway import edge
 from tests.edge.workers import eventually
@@ -46,61 +49,6 @@ def gateway(running: Gateway) -> Gateway:
     return running
 
 
-FAULTS = [
-    pytest.param(misbehaviour.silent, 504, "answer_timeout", id="never answers"),
-    pytest.param(misbehaviour.dripping, 504, "answer_timeout", id="answers a byte at a time"),
-    pytest.param(misbehaviour.resetting, 502, "reset", id="resets the connection"),
-    pytest.param(raw(b"", then_close=True), 502, "reset", id="hangs up"),
-    pytest.param(misbehaviour.flooding(5 << 20, chunked=False), 502, "too_large", id="says that it is too large"),
-    pytest.param(misbehaviour.flooding(5 << 20, chunked=True), 502, "too_large", id="is too large"),
-    pytest.param(misbehaviour.bomb(64 << 20), 502, "too_large", id="unpacks to too much"),
-    pytest.param(raw(response(b"<html>", "200 OK", "text/html")), 502, None, id="is not JSON"),
-    pytest.param(answering({}, "302 Found", "Location: http://127.0.0.1:1/"), 502, None, id="redirects"),
-    pytest.param(
-        refusing("AccessDeniedException", "arn:aws:iam::1:user/us"), 502, None, id="refuses the gateway itself"
-    ),
-]
-
-
-@pytest.mark.parametrize(("behaviour", "status", "error"), FAULTS)
-def test_a_change_that_fails_upstream_is_sent_once(
-    gateway: Gateway, behaviour: Behaviour, status: int, error: str | None
-) -> None:
-    """R-20: whatever Cognito does, a change goes out once; the caller is told 502 or 504, the audit what it was."""
-    gateway.stub.behaviour = behaviour
-    found = gateway.call(CHANGE, BOB, gateway.token("admin"))
-    assert (found.status, found.json["__type"]) == (status, "InternalErrorException")
-    assert len(gateway.stub.calls(CHANGE)) == 1
-    eventually(lambda: gateway.entries[-1]["phase"] == "outcome", "an outcome")
-    assert gateway.entries[-1]["status"] == status
-    assert error is None or error in gateway.entries[-1]["error"]
-
-
-def test_a_read_is_tried_again(gateway: Gateway) -> None:
-    """R-20: a read that broke is asked for three times at most."""
-    gateway.stub.behaviour = misbehaviour.resetting
-    assert gateway.call(READ, BOB, gateway.token("admin")).status == 502
-    assert len(gateway.stub.calls(READ)) == 3
-
-
-def test_what_goes_up_is_the_gateways_own(gateway: Gateway) -> None:
-    """R-09: nothing of the caller's headers; beside ours only what the platform adds."""
-    assert gateway.call(READ, BOB, gateway.token("admin"), headers={"Cookie": "a=b", "X-Evil": "1"}).status == 200
-    [call] = gateway.stub.calls(READ)
-    ours = {"host", "accept-encoding", "content-type", "x-amz-date", "x-amz-target", "x-amz-security-token"}
-    ours |= {"authorization", "user-agent", "content-length"}
-    assert {name for name, _ in call.headers} - {"cf-worker"} == ours
-    assert call.line == "POST / HTTP/1.1"
-
-
-def test_a_throttle_of_cognito_is_the_callers_to_wait_for(gateway: Gateway) -> None:
-    """Cognito's own 400 of that kind, with Retry-After."""
-    gateway.stub.behaviour = refusing("TooManyRequestsException")
-    found = gateway.call("ListUsers", b"{}", gateway.token("admin"))
-    assert (found.status, found.json["__type"]) == (400, "TooManyRequestsException")
-    assert int(found.headers["retry-after"]) >= 1
-
-
 def test_over_its_rate_a_caller_waits(gateway: Gateway) -> None:
     """R-22: 429 with Retry-After, counted by the Durable Object."""
     token = gateway.token("slow", sub="11111111-0000-4000-8000-000000000001")
@@ -110,12 +58,17 @@ def test_over_its_rate_a_caller_waits(gateway: Gateway) -> None:
 
 
 def test_a_caller_who_hangs_up_leaves_an_outcome(gateway: Gateway) -> None:
-    """R-18: the change was sent; that nobody waits for the answer any more does not end what must be written down."""
+    """R-18: the change was sent; that nobody waits for the answer any more does not end what must be written down.
+
+    Without `waitUntil` the platform ends the call with its caller, and there is no outcome.
+    """
     hold = Hold()
     gateway.stub.behaviour = hold
     with socket.create_connection(("127.0.0.1", gateway.port)) as caller:
         caller.sendall(wire.request(CHANGE, BOB, gateway.token("admin")))
         eventually(lambda: bool(gateway.stub.calls(CHANGE)), "the call at Cognito")
+        # It leaves with a reset: who only says that it has no more to send may still listen.
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     time.sleep(0.3)
     hold.release()
     eventually(lambda: gateway.entries[-1]["phase"] == "outcome", "the outcome of who hung up")

@@ -27,9 +27,14 @@ QUIET_SECONDS = 0.05
 MISSING = "tests/edge: needs npm and a network for its first run (Debian: apt-get install nodejs npm)"
 
 
+def can_install() -> bool:
+    """Whether this machine has what fetches wrangler and workerd."""
+    return shutil.which("npm") is not None
+
+
 def project(folder: pathlib.Path) -> pathlib.Path:
     """A copy of what is deployed, for one run: whoever stages the Worker anew must not change it under a test."""
-    if shutil.which("npm") is None:
+    if not can_install():
         pytest.skip(MISSING)
     (ROOT / "build").mkdir(exist_ok=True)
     with (ROOT / "build" / "edge-tools.lock").open("w") as lock:
@@ -40,6 +45,12 @@ def project(folder: pathlib.Path) -> pathlib.Path:
             shutil.copytree(ROOT / name, folder / name)
     shutil.copyfile(ROOT / "wrangler.toml", folder / "wrangler.toml")
     return folder
+
+
+@pytest.fixture(scope="session")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """What is deployed, copied; whoever cannot run it skips."""
+    return project(tmp_path_factory.mktemp("staged"))
 
 
 def _run(*command: str) -> None:
