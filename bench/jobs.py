@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from bench.people import FIRST_TARGET
 from bench.wire import BODY, POOL
 
+PAGE = 60
+"""How many users a page of the whole pool has: as many as Cognito gives."""
+
 MARK = "0000000"
 """Where a body has the number of the user whom it names."""
 
@@ -33,6 +36,8 @@ class Job:
     @property
     def body(self) -> str:
         """The body, with `MARK` in it where there are several targets."""
+        if self.operation == "ListUsers":
+            return f'{{"UserPoolId":"{POOL}","Limit":{PAGE}}}'
         return f'{{"UserPoolId":"{POOL}","Username":"user{MARK}"}}' if self.targets else BODY
 
     def first(self, run: int) -> int:

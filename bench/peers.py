@@ -89,14 +89,19 @@ class Peer:
     shares: bool = False  # its `Place.store` is a Redis
 
 
-def gateway(place: Place, *, readable: str = '"any"', guarded: bool = True, fresh: bool = False) -> Plan:
-    """The gateway: with all guards or none, with its callers' groups as their tokens or as Cognito has them."""
-    policy, audit = place.folder / "policy.toml", place.folder / "audit.jsonl"
+def policy(*, readable: str = '"any"', guarded: bool = True, fresh: bool = False) -> str:
+    """The gateway's policy."""
     words = {"READABLE": readable, "GUARDED": str(guarded).lower(), "FRESH": str(fresh).lower()}
     text = _POLICY
     for word, value in words.items():
         text = text.replace(word, value)
-    policy.write_text(text, encoding="utf-8")
+    return text
+
+
+def gateway(place: Place, *, readable: str = '"any"', guarded: bool = True, fresh: bool = False) -> Plan:
+    """The gateway: with all guards or none, with its callers' groups as their tokens or as Cognito has them."""
+    file, audit = place.folder / "policy.toml", place.folder / "audit.jsonl"
+    file.write_text(policy(readable=readable, guarded=guarded, fresh=fresh), encoding="utf-8")
     return Plan(
         (sys.executable, "-m", "gateway", "serve"),
         {
@@ -108,7 +113,7 @@ def gateway(place: Place, *, readable: str = '"any"', guarded: bool = True, fres
             "COGNITO_JWKS_URL": place.keys_url,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
             "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
-            "GATEWAY_POLICY": str(policy),
+            "GATEWAY_POLICY": str(file),
             "GATEWAY_AUDIT": f"file:{audit}",
             "GATEWAY_STORE": place.store,
             "PORT": str(place.port),

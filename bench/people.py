@@ -41,7 +41,7 @@ def answer(operation: str, body: Mapping[str, Any], *, demoted: Collection[str] 
         return {"Groups": [] if name in demoted else _groups(groups_of(name))}
     if operation == "ListGroups":
         return {"Groups": _groups(PRECEDENCES)}
-    if operation == "ListUsersInGroup":
+    if operation in {"ListUsers", "ListUsersInGroup"}:
         return {"Users": [{"Username": f"user{number}", "Enabled": True} for number in range(2)]}
     return {}
 

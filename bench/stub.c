@@ -2,11 +2,11 @@
  *
  *     stub PORT
  *
- * AdminGetUser is answered with some 600 bytes about whoever was asked for; AdminListGroupsForUser, ListGroups and
- * ListUsersInGroup with what bench/people.py says of the same pool; everything else with {}. Counts connections,
- * requests, those that carry a SigV4 signature (which it does not check: the strict upstream of the bench does), and the
- * requests of each operation, the guards' own ones (" guards" in the User-Agent) apart. GET /__stats tells the counts as
- * JSON and closes. One thread, one epoll, loopback only.
+ * AdminGetUser is answered with some 600 bytes about whoever was asked for, ListUsers with 60 such users;
+ * AdminListGroupsForUser, ListGroups and ListUsersInGroup with what bench/people.py says of the same pool; everything
+ * else with {}. Counts connections, requests, those that carry a SigV4 signature (which it does not check: the strict
+ * upstream of the bench does), and the requests of each operation, the guards' own ones (" guards" in the User-Agent)
+ * apart. GET /__stats tells the counts as JSON and closes. One thread, one epoll, loopback only.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,16 +23,16 @@
 
 enum { MAX_CONNECTIONS = 16384, BUFFER_BYTES = 32768, EVENTS = 512 };
 
-enum { NAME_BYTES = 128, FIRST_TARGET = 1000000 };
+enum { NAME_BYTES = 128, FIRST_TARGET = 1000000, ANSWER_BYTES = 65536, PAGE = 60 };
 
 #define HEAD                                                                     \
     "HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 09:00:00 GMT\r\n"                 \
     "Content-Type: application/x-amz-json-1.1\r\nContent-Length: %zu\r\n"        \
     "Connection: keep-alive\r\nx-amzn-RequestId: 0b7f6c7e-3e6d-4f7b-8a51-1f9e6f0c7a11\r\n\r\n"
 
-/* About a user: its sub, twice its name. */
+/* About a user: what its attributes are called, its sub, twice its name. */
 #define PERSON                                                                   \
-    "{\"Enabled\":true,\"UserAttributes\":["                                     \
+    "{\"Enabled\":true,\"%s\":["                                                 \
     "{\"Name\":\"sub\",\"Value\":\"%s\"},"                                       \
     "{\"Name\":\"email_verified\",\"Value\":\"true\"},"                          \
     "{\"Name\":\"given_name\",\"Value\":\"Alice\"},"                             \
@@ -50,16 +50,16 @@ static const char ALICE[] = "alice@example.com", ALICES_SUB[] = "5f2b9c1e-8f0b-4
 
 /* An answer, whole. */
 struct answer {
-    char bytes[2048];
+    char bytes[ANSWER_BYTES];
     int length;
 };
 
-static struct answer alice, admins, users, groups, members, nothing;
+static struct answer alice, admins, users, groups, members, page, nothing;
 
 /* The operations that are counted, the last one for all others. */
 static const char *const OPERATIONS[] = {"AdminGetUser",     "AdminListGroupsForUser", "ListGroups",
-                                         "ListUsersInGroup", "AdminDisableUser",       "other"};
-enum { GET_USER, GROUPS_OF_USER, GROUPS, USERS_IN_GROUP, DISABLE_USER, OTHER, OPERATIONS_COUNT };
+                                         "ListUsersInGroup", "AdminDisableUser",       "ListUsers", "other"};
+enum { GET_USER, GROUPS_OF_USER, GROUPS, USERS_IN_GROUP, DISABLE_USER, LIST_USERS, OTHER, OPERATIONS_COUNT };
 
 static unsigned long counted[2][OPERATIONS_COUNT]; /* the callers', the guards' */
 
@@ -184,7 +184,7 @@ static void fill(struct answer *answer, const char *body) {
 
 static void fill_person(struct answer *answer, const char *sub, const char *name) {
     char body[1024];
-    snprintf(body, sizeof body, PERSON, sub, name, name);
+    snprintf(body, sizeof body, PERSON, "UserAttributes", sub, name, name);
     fill(answer, body);
 }
 
@@ -207,9 +207,24 @@ static const struct answer *answer_to(const struct request *request, const char 
         return &groups;
     case USERS_IN_GROUP:
         return &members;
+    case LIST_USERS:
+        return &page;
     default:
         return &nothing;
     }
+}
+
+static void fill_page(struct answer *answer) {
+    static char body[ANSWER_BYTES];
+    int length = snprintf(body, sizeof body, "{\"Users\":[");
+    for (int i = 0; i < PAGE; i++) {
+        char sub[64], name[NAME_BYTES];
+        snprintf(sub, sizeof sub, "00000000-0000-4000-8000-%012d", i);
+        snprintf(name, sizeof name, "user%d", i);
+        length += snprintf(body + length, sizeof body - length, i ? "," PERSON : PERSON, "Attributes", sub, name, name);
+    }
+    snprintf(body + length, sizeof body - length, "]}");
+    fill(answer, body);
 }
 
 static void prepare(void) {
@@ -223,6 +238,7 @@ static void prepare(void) {
     snprintf(body, sizeof body, "{\"Groups\":[%s,%s,%s,%s]}", ADMIN, GROUP("moderator", "5"), GROUP("premium", "8"), USER);
     fill(&groups, body);
     fill(&members, "{\"Users\":[{\"Enabled\":true,\"Username\":\"user0\"},{\"Enabled\":true,\"Username\":\"user1\"}]}");
+    fill_page(&page);
     fill(&nothing, "{}");
 }
 

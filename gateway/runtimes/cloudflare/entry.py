@@ -45,8 +45,9 @@ class Default(WorkerEntrypoint):  # type: ignore[misc]  # part of the platform
         bare = getattr(request, "js_object", request)
         scope = bridge.scope(bare.method, bare.url, platform.headers(bare))
         try:
-            answering = bridge.exchange(_ready(self.env).app, scope, platform.pieces(bare))
-            return platform.response(await platform.see_through(answering))
+            with platform.held():
+                answer = await bridge.exchange(_ready(self.env).app, scope, platform.pieces(bare))
+            return platform.response(answer)
         except Exception as error:  # noqa: BLE001 - the outermost layer: a defect is told as one, and nothing more of it
             platform.tell(f"defect: {type(error).__name__}")
             return platform.response(bridge.refused(FAILED))

@@ -7,8 +7,8 @@ Source: the Fetch, Streams and DOM standards (`AbortSignal.timeout`); Pyodide, "
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import js  # type: ignore[import-not-found]  # part of the platform
@@ -38,12 +38,26 @@ def tell(line: str) -> None:
 
 
 def see_through(work: Awaitable[T]) -> "asyncio.Future[T]":
-    """Run `work` to its end (30 seconds at most), even when the caller hangs up or the answer is out before."""
+    """Run `work` to its end (30 seconds at most), even when the answer is out before."""
     task = asyncio.ensure_future(work)
     proxy = create_proxy(task)
     task.add_done_callback(lambda _: proxy.destroy())
     wait_until(proxy)
     return task
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """What is done within comes to its end (in 30 seconds at most), even when the caller hangs up.
+
+    The same as `see_through` for who waits for it anyway, without a task more and its turns of the event loop.
+    """
+    ending = js.Promise.withResolvers()
+    wait_until(ending.promise)
+    try:
+        yield
+    finally:
+        ending.resolve()
 
 
 def fingerprint(env: JsObject) -> str:
@@ -68,14 +82,12 @@ async def pieces(request: JsObject) -> AsyncIterator[bytes]:
         CutShort: the caller hung up.
 
     """
-    if not request.body:
-        return
     try:
         if request.headers.get("content-length"):
             yield (await request.arrayBuffer()).to_bytes()
-            return
-        async for piece in _stream(request.body):
-            yield piece
+        elif request.body:
+            async for piece in _stream(request.body):
+                yield piece
     except JsException:
         raise CutShort from None
 
@@ -83,8 +95,7 @@ async def pieces(request: JsObject) -> AsyncIterator[bytes]:
 def response(answer: Answer) -> JsObject:
     """The platform's own form of an answer."""
     body = None if answer.status in _WITHOUT_BODY else to_js(answer.body)
-    pairs = js.Headers.new(to_js([[name, value] for name, value in answer.headers]))
-    return js.Response.new(body, status=answer.status, headers=pairs)
+    return js.Response.new(body, status=answer.status, headers=to_js([[name, value] for name, value in answer.headers]))
 
 
 class _Coming:
@@ -97,19 +108,26 @@ class _Coming:
 
     async def body(self, max_bytes: int) -> bytes | None:
         """All of it, None where it is longer than `max_bytes`. Raises `TimedOut` or `Failed`."""
-        if not self._answer.body:
-            return b""
-        found: list[bytes] = []
-        room = max_bytes
         try:
-            async for piece in _stream(self._answer.body):
-                room -= len(piece)
-                if room < 0:
-                    return None
-                found.append(piece)
+            if self._is_known_to_fit(max_bytes):
+                whole: bytes = (await self._answer.arrayBuffer()).to_bytes()  # one wait instead of two or more
+                return whole
+            found: list[bytes] = []
+            room = max_bytes
+            if self._answer.body:
+                async for piece in _stream(self._answer.body):
+                    room -= len(piece)
+                    if room < 0:
+                        return None
+                    found.append(piece)
         except JsException as error:
             raise _failure(error) from None
         return b"".join(found)
+
+    def _is_known_to_fit(self, max_bytes: int) -> bool:
+        """Whether its length is declared. What came compressed is longer than it says."""
+        length = self.headers.get("content-length", "")
+        return length.isdigit() and int(length) <= max_bytes and "content-encoding" not in self.headers
 
     async def drop(self) -> None:
         """Let go of a body that nobody reads."""

@@ -28,9 +28,10 @@ class _Storage:
 
     def __init__(self, storage: JsObject) -> None:
         self._storage = storage
+        self._sql = storage.sql
 
     def exec(self, statement: str, *values: str | float) -> Sequence[Sequence[Any]]:
-        rows: Sequence[Sequence[Any]] = self._storage.sql.exec(statement, *values).raw().toArray().to_py()
+        rows: Sequence[Sequence[Any]] = self._sql.exec(statement, *values).raw().toArray().to_py()
         return rows
 
     def wake(self, at: float) -> None:
