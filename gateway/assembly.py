@@ -10,12 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import policy_file
-from gateway.app import App, Front
-from gateway.audit import Recorder
-from gateway.credentials import Credentials, PairOfCredentials, RoleCredentials, StaticCredentials
+from gateway.api.context import Context
+from gateway.api.health import health
+from gateway.api.pool_schema import PoolSchema
+from gateway.api.routes import routes
+from gateway.api.service import Api
+from gateway.api.site import site
+from gateway.app import App
+from gateway.audit import ReadAudit, Recorder
+from gateway.credentials import Credentials, RoleCredentials
 from gateway.directory import Directory
 from gateway.door import Door
+from gateway.front import Front, InFlight
 from gateway.idempotency import Idempotency
+from gateway.issued import Issued
 from gateway.judgement import Pool
 from gateway.keys import Key, KeyRing
 from gateway.operations import catalogue
@@ -23,7 +31,9 @@ from gateway.pipeline import Pipeline
 from gateway.policy import Policy
 from gateway.protection import Protection
 from gateway.quotas import Quotas
+from gateway.role_sessions import RoleSessions
 from gateway.rooms import Rooms
+from gateway.rotation import GivenCredentials
 from gateway.settings import Settings
 from gateway.settings.endpoints import user_pool
 from gateway.sigv4 import Signer
@@ -51,6 +61,7 @@ class Parts:
     log: Callable[[str], None]
     share_waits: bool = True  # False where requests must not wait on each other (Workers)
     spawn: Callable[[Coroutine[Any, Any, None]], object] | None = None  # for work behind an answer; None: a task
+    read_audit: ReadAudit | None = None  # None where the audit's lines cannot be read back
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,7 @@ class Assembled:
     app: App
     keys: KeyRing
     policy: Policy
+    credentials: GivenCredentials
 
 
 def read_policy(text: str | None) -> Policy:
@@ -92,15 +104,17 @@ def assemble(settings: Settings, policy: Policy, parts: Parts) -> Assembled:
         max_token_bytes=settings.max_token_bytes,
         keys=keys,
     )
+    given = GivenCredentials(settings.credentials)
     door: Door
 
     def learn_clock(aws_now: float) -> None:
         door.learn_clock(aws_now)  # the door needs the credentials before it exists
 
+    signing = _credentials(settings, parts, given, learn_clock)
     door = Door(
         origins={"cognito-idp": settings.endpoint, "cognito-identity": settings.identity_endpoint},
         transport=parts.transport,
-        credentials=_credentials(settings, parts, learn_clock),
+        credentials=signing,
         sign=Signer(settings.region, "cognito-idp", settings.endpoint.authority).sign,
         now=parts.now,
         monotonic=parts.monotonic,
@@ -131,7 +145,7 @@ def assemble(settings: Settings, policy: Policy, parts: Parts) -> Assembled:
         ),
         idempotency=Idempotency(
             parts.store,
-            secrets=lambda: _secrets(settings),
+            secrets=lambda: given.secrets,
             now=parts.now,
             monotonic=parts.monotonic,
             sleep=parts.sleep,
@@ -147,25 +161,56 @@ def assemble(settings: Settings, policy: Policy, parts: Parts) -> Assembled:
         allowed_origins=settings.allowed_origins,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Assembled(App(Pipeline(rooms), front, new_id=parts.new_id), keys, policy)
-
-
-def _secrets(settings: Settings) -> tuple[str, ...]:
-    """The secret keys that the gateway holds, the one in use first: what the tags of kept bodies are made with."""
-    given = settings.credentials
-    pairs = (given.current,) if given.next is None else (given.current, given.next)
-    return tuple(pair.secret_access_key for pair in pairs)
-
-
-def _credentials(settings: Settings, parts: Parts, learn_clock: Callable[[float], None]) -> Credentials:
-    given = settings.credentials
-    source = (
-        PairOfCredentials(given.current, given.next) if given.next is not None else StaticCredentials(given.current)
+    pipeline, rows, in_flight = Pipeline(rooms), routes(), InFlight(front.max_in_flight)
+    context = Context(
+        pipeline=pipeline,
+        policy=policy,
+        pool=pool,
+        catalogue=rooms.catalogue,
+        front=front,
+        default_client_id=settings.default_client_id,
+        now=parts.now,
+        monotonic=parts.monotonic,
+        secrets=lambda: given.secrets,
+        log=parts.log,
+        routes=rows,
+        role_sessions=RoleSessions(
+            given,
+            settings.sts_endpoint,
+            transport=parts.rare_transport,
+            sign=Signer(settings.region, "sts", settings.sts_endpoint.authority).sign,
+            now=lambda: parts.now() + door.offset_seconds,
+            learn_clock=learn_clock,
+            log=parts.log,
+        ),
+        issued=Issued(),
+        health=lambda: health(rooms, keys, signing, in_flight),
+        types=PoolSchema(
+            rooms.catalogue.by_name["DescribeUserPool"] if "DescribeUserPool" in policy.operations() else None,
+            door=door,
+            user_pool_id=pool.user_pool_id,
+            monotonic=parts.monotonic,
+            sleep=parts.sleep,
+        ).types,
+        read_audit=parts.read_audit,
     )
+    app = App(
+        pipeline,
+        front,
+        new_id=parts.new_id,
+        rest=site(Api(context, rows)),
+        in_flight=in_flight,
+    )
+    return Assembled(app, keys, policy, given)
+
+
+def _credentials(
+    settings: Settings, parts: Parts, given: Credentials, learn_clock: Callable[[float], None]
+) -> Credentials:
     if settings.role_arn is None:
-        return source
+        return given
     return RoleCredentials(
-        source,
+        given,
         settings.role_arn,
         settings.sts_endpoint,
         transport=parts.rare_transport,

@@ -31,6 +31,8 @@ class Ask:
     read_body: ReadBody
     dry_run: bool = False
     idempotency_key: bytes | None = None
+    caller: Caller | None = None  # once the pipeline knows it, before it reads the body
+    sub: str | None = None  # whom a change must turn out to act on, where the caller named a user by its `sub`
 
 
 @dataclass(slots=True)

@@ -111,7 +111,7 @@ class Changes:
             return None
         rooms = self._rooms
         source = rooms.questions(call)
-        asked = Asked(call.ask.id, operation, call.caller, grants, body, source, told=call.acts_on)
+        asked = Asked(call.ask.id, operation, call.caller, grants, body, source, call.ask.sub, told=call.acts_on)
         cleared = await rooms.protection.clear(asked)
         call.grant, call.role = cleared.grant, cleared.grant.role.name
         return cleared

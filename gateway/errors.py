@@ -9,6 +9,7 @@ Prohibition: no request data, token, secret or upstream text in a class or an in
     ├── Denied                403  operation, target or field is not the caller's to use
     ├── InvalidRequest        400  two tokens, two targets, a body that the operation does not take
     ├── UnknownOperation      400  no such target
+    ├── NotServed             404  a route whose answer this gateway is not set up to give
     ├── NoSuchUser            400  a guard asked for the user whom a change names: there is none
     ├── NoSuchGroup           400  the same of a group
     ├── IdempotencyConflict   409  the same key is in progress
@@ -21,7 +22,7 @@ Prohibition: no request data, token, secret or upstream text in a class or an in
     │   └── UpstreamTimeout   504
     └── Unavailable           503  + Retry-After: keys, credentials or audit are not to be had
 
-Rendered as AWS JSON by `gateway.app` and, for everything that is not the AWS endpoint, as RFC 9457.
+Rendered as AWS JSON by `gateway.app` and, for everything that is not the AWS endpoint, as RFC 9457 by `gateway.api`.
 Source: the AWS JSON 1.1 protocol (`__type`, `message`), RFC 9457, RFC 6750 section 3, RFC 9470 section 3.
 """
 
@@ -91,6 +92,11 @@ class InvalidRequest(GatewayError):
     type = "InvalidParameterException"
     message = "The request is not valid."
 
+    def __init__(self, reason: str, *, message: str | None = None, member: str | None = None) -> None:
+        """`member` is the path of the one that is wrong, where it is one."""
+        super().__init__(reason, message=message)
+        self.member = member
+
 
 class UnknownOperation(GatewayError):
     """X-Amz-Target is missing or names nothing that this gateway serves."""
@@ -98,6 +104,14 @@ class UnknownOperation(GatewayError):
     status = HTTPStatus.BAD_REQUEST
     type = "UnknownOperationException"
     message = "The operation is not known."
+
+
+class NotServed(GatewayError):
+    """The route is there, and this gateway is not set up to answer it. The message says what is missing."""
+
+    status = HTTPStatus.NOT_FOUND
+    type = "ResourceNotFoundException"
+    message = "This gateway is not set up to answer that."
 
 
 class NoSuchUser(GatewayError):
@@ -140,7 +154,7 @@ class BodyTooLarge(GatewayError):
 
 
 class UnsupportedMedia(GatewayError):
-    """The body is not declared as plain application/x-amz-json-1.1."""
+    """The body is not declared as what its route takes: plain application/x-amz-json-1.1, or JSON."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     type = "UnsupportedMediaTypeException"

@@ -161,7 +161,7 @@ def reads(policy: Policy, operations: Mapping[str, Operation]) -> frozenset[str]
         found.add("ListGroups")
     if switched.last_admin and policy.operations() & {*LOCK_OUT, "DeleteGroup"}:
         found.add("ListUsersInGroup")
-    if any(role.fresh for role in policy.roles):
+    if any(role.fresh or (role.aws is not None and role.aws.fresh) for role in policy.roles):
         found |= {"AdminGetUser", "AdminListGroupsForUser"}
     return frozenset(found)
 

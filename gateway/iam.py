@@ -11,11 +11,17 @@ from gateway.operations import Operation
 
 
 def iam_policy(
-    operations: Iterable[Operation], *, partition: str, account_id: str, user_pool_id: str
+    operations: Iterable[Operation],
+    *,
+    partition: str,
+    account_id: str,
+    user_pool_id: str,
+    role_arns: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """The document that allows the signed ones of `operations` on one user pool and nothing else.
+    """The document that allows the signed ones of `operations` on one user pool, to assume `role_arns`, nothing else.
 
-    `account_id` has 12 digits; the region is the pool id's prefix. Without a signed operation there is no statement.
+    `account_id` has 12 digits; the region is the pool id's prefix. Without a signed operation, or a role, there is no
+    statement about it. A role's own trust policy must allow both actions as well.
     """
     region = user_pool_id.partition("_")[0]
     actions = sorted({operation.iam_action for operation in operations if operation.signed})
@@ -25,4 +31,11 @@ def iam_policy(
         "Action": actions,
         "Resource": f"arn:{partition}:cognito-idp:{region}:{account_id}:userpool/{user_pool_id}",
     }
-    return {"Version": "2012-10-17", "Statement": [statement] if actions else []}
+    for_people = {
+        "Sid": "CognitoEdgeGatewayPeople",
+        "Effect": "Allow",
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Resource": sorted(role_arns),
+    }
+    found = [statement] if actions else []
+    return {"Version": "2012-10-17", "Statement": [*found, for_people] if for_people["Resource"] else found}

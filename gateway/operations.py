@@ -98,6 +98,22 @@ def catalogue() -> Catalogue:
     return Catalogue(botocore=data["botocore"], by_target=by_target, by_name=by_name)
 
 
+def own(name: str) -> Operation:
+    """One of the gateway's own operations, as the audit names it: `gateway:NAME`. Cognito never hears of it."""
+    return Operation(
+        name=f"gateway:{name}",
+        service="gateway",
+        target=f"gateway.{name}",
+        signed=False,
+        mutates=False,
+        shape=Shape(name=name, type="structure"),
+        sensitive=frozenset(),
+        iam_action="",
+        quota=None,
+        paging=None,
+    )
+
+
 def check(operation: Operation, body: Mapping[str, Any]) -> InvalidRequest | None:
     """Judge a body, its pool already filled in, by what `operation` takes.
 

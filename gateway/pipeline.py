@@ -8,10 +8,10 @@ Prohibition: no HTTP, no clock of its own, no runtime. A stranger gets none of o
 the policy has allowed the operation. What was judged is what is sent.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
-from gateway import guards, public
+from gateway import guards, issuance, public
 from gateway.audit import Target
 from gateway.body import dump
 from gateway.call import Ask, Call, ReadBody
@@ -25,6 +25,7 @@ from gateway.errors import (
     TokenError,
     UnknownOperation,
 )
+from gateway.issuance import Issue
 from gateway.judgement import judge, keep_to_pool, seen, target_of
 from gateway.operations import Operation, check
 from gateway.policy import Grant
@@ -35,6 +36,8 @@ __all__ = ["Ask", "Pipeline", "ReadBody"]
 
 _ACCESS = frozenset({"access"})
 _ID = frozenset({"id"})
+
+T = TypeVar("T")
 
 
 class Pipeline:
@@ -61,20 +64,59 @@ class Pipeline:
             if operation.mutates:
                 return await self._changes.carry_out(call, operation, grants, body)
             return await self._read(call, operation, body)
-        except GatewayError as error:
-            if ask.dry_run and isinstance(error, Denied | StepUpNeeded):
-                return await self._rooms.explained(call, error)
-            await self._refused(call, error)
-            raise
-        except Exception as error:
-            self._rooms.log(f"defect in request {ask.id}: {type(error).__name__} at {_place(error)}")
-            failure = InternalError(f"defect:{type(error).__name__}")
-            await self._refused(call, failure)
-            raise failure from error
+        except Exception as error:  # noqa: BLE001 - written down, and raised again as what a caller may see
+            return await self._failed(call, error)
+
+    async def admit(self, ask: Ask, operation: Operation, *, explains: bool = False) -> Caller | Reply:
+        """The caller of what the gateway itself answers, written down; the reply where it is a dry run.
+
+        `operation` is one of the gateway's own (`gateway.operations.own`). With `explains` the caller needs a role that
+        may ask why.
+
+        Raises:
+            GatewayError: every refusal, after it has been written down.
+
+        """
+
+        async def decide(call: Call) -> Caller:
+            caller = await self._admitted(call, operation, explains=explains)
+            await ask.read_body()
+            return caller
+
+        return await self._own(ask, operation, decide)
+
+    async def issue(self, ask: Ask, operation: Operation) -> Issue | Reply:
+        """Which AWS credentials the caller may have, written down; the reply where it is a dry run.
+
+        The body's `idToken` is the caller's ID token.
+
+        Raises:
+            GatewayError: every refusal, after it has been written down.
+
+        """
+
+        async def decide(call: Call) -> Issue:
+            caller = await self._admitted(call, operation, explains=False)
+            body = await ask.read_body()
+            return await issuance.decide(self._rooms, call, caller, body["idToken"])
+
+        return await self._own(ask, operation, decide)
 
     async def refuse(self, ask: Ask, error: GatewayError) -> None:
         """Write down a refusal that was made before the call could be understood (two tokens, two targets)."""
         await self._refused(self._call(ask), error)
+
+    async def _own(self, ask: Ask, operation: Operation, decide: Callable[[Call], Awaitable[T]]) -> T | Reply:
+        call = self._call(ask)
+        call.operation = operation
+        try:
+            found = await decide(call)
+            if ask.dry_run:
+                return await self._rooms.explained(call, None)
+            await self._rooms.record(call, "decision")
+        except Exception as error:  # noqa: BLE001 - written down, and raised again as what a caller may see
+            return await self._failed(call, error)
+        return found
 
     def _call(self, ask: Ask) -> Call:
         started = self._rooms.monotonic()
@@ -86,17 +128,11 @@ class Pipeline:
         call.operation = operation = self._find(ask.target)
         if not operation.signed and operation.name in rooms.policy.public.allow:
             return operation, [], await self._decide_public(call, operation)
-        if ask.token is None:
-            raise TokenError("no-token")
-        now = rooms.now()
-        caller = rooms.verifier.cached(ask.token, now)
-        if caller is None or caller.token_use not in rooms.verifier.token_uses:
-            caller = await rooms.verifier.verify(ask.token, now)
-        call.caller = caller
+        caller = await self._caller(call)
         grants = await self._granted(operation, caller)
         wanted = rooms.policy.guards.step_up.get(operation.name)
         if wanted is not None:
-            guards.step_up(wanted, caller, now)
+            guards.step_up(wanted, caller, rooms.now())
         for grant in grants:
             if operation.name in grant.role.fresh or operation.name in grant.role.strict:
                 grants = await self._live(call, operation, grants)
@@ -106,6 +142,30 @@ class Pipeline:
         grants = judge(operation, grants, body)
         call.grant, call.role = grants[0], grants[0].role.name
         return operation, grants, body
+
+    async def _caller(self, call: Call) -> Caller:
+        """Whose token it is, known or verified now."""
+        token, verifier = call.ask.token, self._rooms.verifier
+        if token is None:
+            raise TokenError("no-token")
+        now = self._rooms.now()
+        caller = verifier.cached(token, now)
+        if caller is None or caller.token_use not in verifier.token_uses:
+            caller = await verifier.verify(token, now)
+        call.caller = call.ask.caller = caller
+        return caller
+
+    async def _admitted(self, call: Call, operation: Operation, *, explains: bool) -> Caller:
+        rooms = self._rooms
+        caller = await self._caller(call)
+        over = await rooms.turn(f"caller\n{caller.sub}\n{operation.name}", rooms.policy.rate(caller))
+        if rooms.store.refuses(caller):
+            raise TokenError("revoked")
+        if explains and not rooms.policy.explains(caller):
+            raise Denied("operation")
+        if over is not None:
+            raise over
+        return caller
 
     async def _granted(self, operation: Operation, caller: Caller) -> list[Grant]:
         """The caller's roles that allow the operation: one look at what replicas share, for its rate and its tokens."""
@@ -155,7 +215,7 @@ class Pipeline:
         public.judge(body)
         if "AccessToken" in body:
             token = body["AccessToken"].encode()
-            call.caller = await rooms.verifier.verify(token, rooms.now(), token_uses=_ACCESS)
+            call.caller = call.ask.caller = await rooms.verifier.verify(token, rooms.now(), token_uses=_ACCESS)
         if operation.service == "cognito-identity":
             call.caller = await self._logins(body)
         if problem is not None:
@@ -202,6 +262,18 @@ class Pipeline:
         ):
             raise UnknownOperation("identity-not-served")
         return operation
+
+    async def _failed(self, call: Call, error: Exception) -> Reply:
+        """Write down how it failed, and say so to the caller; a dry run's refusal is an answer."""
+        if isinstance(error, GatewayError):
+            if call.ask.dry_run and isinstance(error, Denied | StepUpNeeded):
+                return await self._rooms.explained(call, error)
+            await self._refused(call, error)
+            raise error
+        self._rooms.log(f"defect in request {call.ask.id}: {type(error).__name__} at {_place(error)}")
+        failure = InternalError(f"defect:{type(error).__name__}")
+        await self._refused(call, failure)
+        raise failure from error
 
     async def _refused(self, call: Call, error: GatewayError) -> None:
         """Write down how it ended, unless a line of it stands already: that of a read, or the outcome of a change.

@@ -14,6 +14,8 @@ from gateway.caller import Caller
 from gateway.limits import ALWAYS_READABLE, Check, Limits, checks, without_hidden, without_secrets
 from gateway.operations import Operation
 
+_OWN_RATE_PER_MINUTE = 60  # of who is in no role: its own permissions are all that it may ask for
+
 
 @dataclass(frozen=True, slots=True)
 class RoleCredentials:
@@ -21,6 +23,8 @@ class RoleCredentials:
 
     role_arn: str
     max_seconds: int = 3600
+    fresh: bool = False  # the member's groups are read live before
+    strict: bool = False  # Cognito is shown the member's token before
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,18 @@ class Policy:
     def explains(self, caller: Caller) -> bool:
         """Whether one of the caller's roles may ask why."""
         return any(role.explain and role.has(caller) for role in self.roles)
+
+    def rate(self, caller: Caller) -> int:
+        """How often a minute the caller may ask for one of the gateway's own answers: as its widest role says."""
+        return max((role.rate_per_minute for role in self.roles if role.has(caller)), default=_OWN_RATE_PER_MINUTE)
+
+    def credentials(self, caller: Caller) -> Role | None:
+        """The first of the caller's roles whose members get AWS credentials."""
+        return next((role for role in self.roles if role.aws is not None and role.has(caller)), None)
+
+    def role_arns(self) -> frozenset[str]:
+        """Every IAM role that some role's members get credentials of."""
+        return frozenset(role.aws.role_arn for role in self.roles if role.aws is not None)
 
     def operations(self) -> frozenset[str]:
         """Every signed operation that some role allows: what the gateway's own keys must be able to do."""

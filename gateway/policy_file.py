@@ -118,7 +118,7 @@ class _Reader:
             precedence=precedence,
             rate_per_minute=self.number(f"{at}.rate_per_minute", table.get("rate_per_minute", 600), 1, _MAX_RATE),
             limits=self.limits(f"{at}.limits", self.table(f"{at}.limits", table.get("limits", {}))),
-            aws=self.aws(f"{at}.aws", table.get("aws")),
+            aws=self.aws(f"{at}.aws", table),
         )
 
     def limits(self, at: str, table: Mapping[str, Any]) -> Limits:
@@ -135,17 +135,23 @@ class _Reader:
             federated_password=self.flag(f"{at}.federated_password", table.get("federated_password", False)),
         )
 
-    def aws(self, at: str, value: Any) -> RoleCredentials | None:  # noqa: ANN401 - any TOML
-        if value is None:
+    def aws(self, at: str, role: Mapping[str, Any]) -> RoleCredentials | None:
+        if role.get("aws") is None:
             return None
-        table = self.table(at, value)
+        table = self.table(at, role["aws"])
         self.known(at, table, {"role_arn", "max_seconds"})
         arn = table.get("role_arn")
         if not isinstance(arn, str) or not _ROLE_ARN.fullmatch(arn):
             self.problem(f"{at}.role_arn", "needs the ARN of an IAM role, arn:aws:iam::123456789012:role/NAME")
             arn = ""
-        self.warnings.append(f"{at}: this version does not serve AWS credentials for users")
-        return RoleCredentials(arn, self.number(f"{at}.max_seconds", table.get("max_seconds", 3600), 900, 43200))
+        if not role.get("groups"):
+            self.problem(at, "needs a role with groups: machines have no ID token to get credentials for")
+        return RoleCredentials(
+            arn,
+            self.number(f"{at}.max_seconds", table.get("max_seconds", 3600), 900, 43200),
+            fresh=role.get("fresh") is True,
+            strict=role.get("strict") is True,
+        )
 
     def guards(self, table: Mapping[str, Any]) -> Guards:
         self.known("guards", table, {*SWITCHES, "step_up"})

@@ -51,6 +51,7 @@ class Asked:
     grants: Sequence[Grant]
     body: dict[str, Any]
     source: Source
+    sub: str | None  # who the target must be, where the caller named it so
     told: Callable[[Subject], None]  # whom it acts on, as soon as that is known
 
 
@@ -164,6 +165,8 @@ class Protection:
         if name is None:
             return None, asked.body
         subject = await self._directory.user(name, asked.source)
+        if asked.sub is not None and subject.sub != asked.sub:  # somebody's name is another's `sub`
+            raise NoSuchUser("sub")
         asked.told(subject)
         return subject, targets.with_user(asked.operation.name, asked.body, subject.username)
 

@@ -228,6 +228,10 @@ class Quotas:
         if lane is not None:
             lane.pause(self._monotonic() + _BREATH_SECONDS)
 
+    def in_use(self) -> list[tuple[str, Rate, int]]:
+        """Of each quota that was used: its name, the rate at which turns of it are taken, the calls that wait."""
+        return [(lane.key.partition("\n")[2], lane.rate, lane.waiting) for lane in self._lanes.values()]
+
     async def _wait(self, lane: _Lane, waiter: _Waiter) -> None:
         """Stand in the line until the turn has come and the store has granted it."""
         lane.join(waiter)

@@ -56,7 +56,7 @@ def judge(shape: Shape, body: Mapping[str, Any]) -> InvalidRequest | None:
     if misfit is None:
         return None
     subject = f"Member '{misfit.at}'" if misfit.at else "The body"
-    refusal = InvalidRequest(misfit.reason, message=f"{subject} {misfit.rule}.")
+    refusal = InvalidRequest(misfit.reason, message=f"{subject} {misfit.rule}.", member=misfit.at or None)
     if misfit.malformed:
         raise refusal
     return refusal

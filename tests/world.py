@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from gateway import rs256
 from gateway.assembly import Assembled, Parts, assemble, read_policy
-from gateway.audit import GENESIS, Trail
+from gateway.audit import GENESIS, ReadAudit, Trail
 from gateway.settings import load
 from gateway.store import MemoryStore
 from gateway.upstream import MAX_ANSWER_BYTES, Answer, Request
@@ -134,8 +135,8 @@ class Reply:
 class World:
     """One gateway, its mint, its Cognito and its audit."""
 
-    def __init__(self, policy: str | None = None, **settings: str) -> None:
-        """`settings` by their names; `policy` as TOML, else the built-in one."""
+    def __init__(self, policy: str | None = None, read_audit: ReadAudit | None = None, /, **settings: str) -> None:
+        """`settings` by their names; `policy` as TOML, else the built-in one; `read_audit` gives the audit back."""
         self.mint = Mint()
         self.clock = Clock(self.mint.now)
         self.cognito = Cognito()
@@ -174,6 +175,7 @@ class World:
                 new_id=lambda: f"request-{next(ids)}",
                 sleep=self._sleep,
                 log=self.logged.append,
+                read_audit=read_audit,
             ),
         )
 
@@ -207,6 +209,24 @@ class World:
         data = raw if raw is not None else json.dumps({} if body is None else body).encode()
         return await self.http("POST", "/", [(name.encode(), value.encode()) for name, value in found.items()], data)
 
+    async def rest(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        token: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> Reply:
+        """A REST request; `path` with its query."""
+        found = {} if token is None else {"authorization": f"Bearer {token}"}
+        data = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
+        if data:
+            found["content-type"] = "application/json"
+        found |= headers or {}
+        return await self.http(method, path, [(name.encode(), value.encode()) for name, value in found.items()], data)
+
     async def http(self, method: str, path: str, headers: list[tuple[bytes, bytes]], body: bytes = b"") -> Reply:
         """Any request, as the server hands it over."""
         messages: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -218,14 +238,15 @@ class World:
         async def send(message: Any) -> None:
             sent.append(message)
 
+        path, _, query = path.partition("?")
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
             "method": method,
-            "path": path,
+            "path": unquote(path),
             "raw_path": path.encode(),
-            "query_string": b"",
+            "query_string": query.encode(),
             "root_path": "",
             "scheme": "http",
             "headers": [*headers, (b"content-length", b"%d" % len(body))],

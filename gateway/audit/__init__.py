@@ -24,12 +24,14 @@ from gateway.audit.line import (
     render,
     rfc3339,
 )
+from gateway.audit.page import AuditPage, ReadAudit
 from gateway.audit.query import Query
 from gateway.audit.trail import Recorder, Sink, Trail
 from gateway.audit.verification import Verification, verify
 
 __all__ = [
     "GENESIS",
+    "AuditPage",
     "CallerFragment",
     "Chain",
     "CollectedTrail",
@@ -40,6 +42,7 @@ __all__ = [
     "NotTaken",
     "Phase",
     "Query",
+    "ReadAudit",
     "Recorder",
     "Report",
     "Sink",
