@@ -31,6 +31,27 @@ def test_the_built_in_policy_needs_the_twelve_actions_on_one_pool() -> None:
     }
 
 
+def test_roles_for_people_are_named_one_by_one() -> None:
+    """To assume them and to tag their sessions, on exactly the roles that the gateway's policy names."""
+    arn = "arn:aws-us-gov:iam::123456789012:role/"
+    pool = "us-gov-west-1_AbCdEfGhI"
+    found = iam_policy(
+        [],
+        partition="aws-us-gov",
+        account_id="123456789012",
+        user_pool_id=pool,
+        role_arns={f"{arn}Reports", f"{arn}Backups"},
+    )
+    assert found["Statement"] == [
+        {
+            "Sid": "CognitoEdgeGatewayPeople",
+            "Effect": "Allow",
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Resource": [f"{arn}Backups", f"{arn}Reports"],
+        }
+    ]
+
+
 def test_public_operations_need_no_permission() -> None:
     """What Cognito leaves unsigned is not in the document; a policy without signed operations needs none."""
     assert document(load('[public]\nallow = ["InitiateAuth"]')) == {"Version": "2012-10-17", "Statement": []}

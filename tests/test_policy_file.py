@@ -70,6 +70,7 @@ def test_the_whole_language_is_read() -> None:
     assert moderator.limits.groups == {"user", "premium"}
     assert moderator.aws is not None
     assert moderator.aws.max_seconds == 43200
+    assert policy.role_arns() == {moderator.aws.role_arn}
     assert importer.precedence == 20
     assert importer.scopes == {"gateway/users.write"}
     assert policy.public.allow == {"InitiateAuth", "RespondToAuthChallenge", "GetUser"}
@@ -133,6 +134,10 @@ def test_the_built_in_policy_is_what_is_documented() -> None:
         ('[roles.a]\ngroups = ["a"]\n[roles.a.limits]\nmembers = ["Anything"]', "is not one of"),
         ('[roles.a]\ngroups = ["a"]\n[roles.a.limits]\nattribute = []', "did you mean attributes"),
         ('[roles.a]\ngroups = ["a"]\n[roles.a.aws]\nrole_arn = "x"', "ARN of an IAM role"),
+        (
+            '[roles.a]\nscopes = ["a/b"]\n[roles.a.aws]\nrole_arn = "arn:aws:iam::123456789012:role/Reports"',
+            "machines have no ID token",
+        ),
         ('[roles.a]\ngroups = ["a"]\n[roles.a.limits]\ngroups = ["any"]', "write "),
         ("[guards]\nrank = 1", "true or false"),
         ("[guards.step_up]\nAdminSetUserPasswort = { max_age_seconds = 900 }", "did you mean AdminSetUserPassword"),

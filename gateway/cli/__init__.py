@@ -4,9 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from gateway.cli import audit, check, dev, iam_policy, keys, policy, serve
+from gateway.cli import audit, check, dev, iam_policy, keys, openapi, policy, serve
 
-COMMANDS = (dev, serve, check, keys, policy, iam_policy, audit)
+COMMANDS = (dev, serve, check, keys, policy, iam_policy, openapi, audit)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

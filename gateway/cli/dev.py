@@ -82,7 +82,11 @@ def _emulator(arguments: argparse.Namespace, policy: Policy) -> "Emulator":
 
     try:
         return emulator_server.start(
-            host=HOST, port=arguments.emulator_port, iam_policy=permissions(policy), state_dir=arguments.state
+            host=HOST,
+            port=arguments.emulator_port,
+            iam_policy=permissions(policy),
+            state_dir=arguments.state,
+            role_arns=policy.role_arns(),
         )
     except PortBusy as error:
         message = f"port {arguments.emulator_port} is taken by another program: choose another with --emulator-port"
@@ -139,7 +143,13 @@ def permissions(policy: Policy) -> dict[str, Any]:
     """The IAM policy that the emulator enforces: what `gateway iam-policy` prints for the development pool."""
     names = catalogue().by_name
     operations = (names[name] for name in policy.operations() | guards.reads(policy, names))
-    return iam_policy(operations, partition="aws", account_id=ACCOUNT_ID, user_pool_id=POOL_ID)
+    return iam_policy(
+        operations,
+        partition="aws",
+        account_id=ACCOUNT_ID,
+        user_pool_id=POOL_ID,
+        role_arns=policy.role_arns(),
+    )
 
 
 def _show(arguments: argparse.Namespace, emulator: "Emulator", seconds: float) -> None:

@@ -58,6 +58,7 @@ def _run(arguments: argparse.Namespace) -> int:
         partition=partition,
         account_id=account,
         user_pool_id=pool,
+        role_arns=policy.role_arns(),
     )
     print(json.dumps(document, indent=4))
     return 0

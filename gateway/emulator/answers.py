@@ -8,7 +8,7 @@ Source: RespondToAuthChallenge in Cognito's API reference; RFC 5054.
 import base64
 from collections.abc import Callable
 
-from gateway.emulator import errors, passwords, steps
+from gateway.emulator import attributes, errors, passwords, steps
 from gateway.emulator.backend import Backend
 from gateway.emulator.challenges import Pending
 from gateway.emulator.errors import AwsError
@@ -16,6 +16,7 @@ from gateway.emulator.steps import SMS, SOFTWARE_TOKEN, Attempt, Body, parameter
 from gateway.emulator.user import CONFIRMED, User
 
 PROOF = "PASSWORD_VERIFIER"
+ATTRIBUTE = "userAttributes."
 
 
 def respond_to_auth_challenge(backend: Backend, body: Body) -> Body:
@@ -72,6 +73,9 @@ def _verify_proof(attempt: Attempt, user: User, pending: Pending, responses: Bod
 def _take_new_password(attempt: Attempt, user: User, _: Pending, responses: Body) -> Body:
     password = parameter(responses, "NEW_PASSWORD")
     passwords.check(attempt.pool, password)
+    given = {name.removeprefix(ATTRIBUTE): value for name, value in responses.items() if name.startswith(ATTRIBUTE)}
+    listed = [{"Name": name, "Value": value} for name, value in given.items()]
+    attributes.change(attempt.pool, user, attributes.read(attempt.pool, listed, by_user=True))
     user.set_password(password)
     user.status = CONFIRMED
     user.codes.pop("invitation", None)

@@ -103,6 +103,8 @@ class Principal:
     arn: str
     policies: tuple[Policy, ...]
     session_policy: Policy | None = None
+    role_arn: str | None = None  # a session's
+    tags: Mapping[str, str] = field(default_factory=dict)  # a session's
 
     def may(self, action: str, resource: str) -> bool:
         """Say whether this principal may do `action` (`cognito-idp:ListUsers`) on `resource` (an ARN or `*`)."""
@@ -150,10 +152,18 @@ class Iam:
         principal = Principal(f"arn:aws:iam::{ACCOUNT_ID}:user/{name}", policies)
         return self._add(Key(principal, _key_id("AKIA"), secrets.token_urlsafe(30)))
 
-    def add_session(self, role: Role, name: str, *, expires_at: float, policy: Policy | None = None) -> Key:
-        """Make temporary keys of a role, until `expires_at` (epoch seconds)."""
+    def add_session(
+        self,
+        role: Role,
+        name: str,
+        *,
+        expires_at: float,
+        policy: Policy | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Key:
+        """Make temporary keys of a role, until `expires_at` (epoch seconds), tagged with `tags`."""
         arn = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role.arn.rpartition('/')[2]}/{name}"
-        principal = Principal(arn, (role.policy,), policy)
+        principal = Principal(arn, (role.policy,), policy, role.arn, tags or {})
         return self._add(
             Key(principal, _key_id("ASIA"), secrets.token_urlsafe(30), secrets.token_urlsafe(120), expires_at)
         )

@@ -4,7 +4,7 @@ Duty: put it there through the models, not over HTTP: fast. Prohibition: nothing
 Source: the contract's section on the dev pool.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,15 +45,18 @@ class GatewayKeys:
     secret_access_key: str = field(repr=False)
 
 
-def iam_user(iam: Iam, policy: Mapping[str, Any] | None) -> GatewayKeys:
+def iam_user(iam: Iam, policy: Mapping[str, Any] | None, role_arns: Iterable[str] = ()) -> GatewayKeys:
     """Make the gateway's IAM user, and the role that it may assume with the same rights.
 
-    `policy` None allows everything. Raises ValueError for a policy that the emulator cannot judge.
+    `policy` None allows everything; `role_arns` are roles that trust the user, and may do nothing. Raises ValueError
+    for a policy that the emulator cannot judge.
     """
     own = Policy.read(ALLOW_ALL if policy is None else policy)
     assume = Policy.read({"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE_ARN}})
     key = iam.add_user(USER_NAME, own, assume)
-    iam.roles[ROLE_ARN] = Role(ROLE_ARN, own, frozenset({key.principal.arn}))
+    trusted = frozenset({key.principal.arn})
+    iam.roles |= {arn: Role(arn, Policy(()), trusted | {ROLE_ARN}) for arn in role_arns}
+    iam.roles[ROLE_ARN] = Role(ROLE_ARN, own, trusted)
     return GatewayKeys(key.access_key_id, key.secret_access_key)
 
 

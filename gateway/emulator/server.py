@@ -5,7 +5,7 @@ is shared between two emulators; none of a secret in a repr.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +32,7 @@ class _Wanted:
 
     spec: PoolSpec
     iam_policy: Mapping[str, Any] | None
+    role_arns: frozenset[str]
     state_file: Path | None
     users: int
     clock: Callable[[], float]
@@ -118,6 +119,14 @@ class Emulator:
         msg = f"nothing was sent to {username}"
         raise LookupError(msg)
 
+    def session_tags(self, access_key_id: str) -> dict[str, str]:
+        """Give the tags of the role's session that a key is of. Raises LookupError when there is no such key."""
+        key = self._parts.iam.key(access_key_id)
+        if key is None:
+            msg = "no such key"
+            raise LookupError(msg)
+        return dict(key.principal.tags)
+
     def stop(self) -> None:
         """End the threads, free the port and save the state. Stopping twice is harmless."""
         self._parts.listener.stop()
@@ -144,19 +153,21 @@ def start(  # noqa: PLR0913 - all named, all with a default
     state_dir: Path | None = None,
     users: int = 200,
     clock: Callable[[], float] = time.time,
+    role_arns: Iterable[str] = (),
 ) -> Emulator:
     """Start an emulator; `port` 0 takes a free one, `users` is how many people are generated.
 
     `iam_policy` is the IAM policy of the gateway's user: signatures are checked always, and without a policy everything
-    is allowed. `state_dir` keeps users, groups and passwords over restarts (see `state`); users that it holds are not
-    generated again. `clock` gives epoch seconds.
+    is allowed. `role_arns` are IAM roles that trust this user, and may do nothing themselves. `state_dir` keeps users,
+    groups and passwords over restarts (see `state`); users that it holds are not generated again. `clock` gives epoch
+    seconds.
 
     Raises PortBusy (an OSError), ValueError for a host that is not loopback or a policy that cannot be judged,
     StateError for a state that cannot be used.
     """
     listener = Listener(host, port, clock)
     try:
-        parts = _Wanted(pool, iam_policy, _state_file(state_dir), users, clock)
+        parts = _Wanted(pool, iam_policy, frozenset(role_arns), _state_file(state_dir), users, clock)
         return _start(listener, parts)
     except BaseException:
         listener.stop()
@@ -167,7 +178,7 @@ def _start(listener: Listener, wanted: _Wanted) -> Emulator:
     iam, calls, spec = Iam(), Calls(), wanted.spec
     backend = Backend(wanted.clock)
     identities = Identities(backend, iam)
-    keys = seed.iam_user(iam, wanted.iam_policy)
+    keys = seed.iam_user(iam, wanted.iam_policy, wanted.role_arns)
     pool = seed.pool(backend, spec)
     seed.identity_pool(identities, iam, spec)
     path = wanted.state_file

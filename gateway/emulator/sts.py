@@ -1,8 +1,8 @@
 """STS, as far as a gateway needs it: AssumeRole and GetCallerIdentity, in XML.
 
-Duty: temporary keys of a role for a principal that may have them. Prohibition: no role for whom its trust does not
-name, even where a policy allows the call.
-Source: the STS API reference, version 2011-06-15 (Query protocol).
+Duty: temporary keys of a role for a principal that may have them, with the session's tags; one hour at most where a
+role asks for a role. Prohibition: no role for whom its trust does not name, even where a policy allows the call.
+Source: the STS API reference, version 2011-06-15 (Query protocol); the IAM user guide, session tags and role chaining.
 """
 
 import re
@@ -23,6 +23,8 @@ VERSION = "2011-06-15"
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 DEFAULT_SECONDS = 3600
 MIN_SECONDS = 900
+MAX_CHAINED_SECONDS = 3600
+MAX_TAGS = 50
 INVALID = Refusal("ValidationError", "{reason}")
 BAD_POLICY = Refusal("MalformedPolicyDocument", "The policy is not one that can be judged here.")
 INVALID_ACTION = Refusal("InvalidAction", "Could not find operation {action} for version 2011-06-15")
@@ -37,6 +39,8 @@ CODES = {
 }
 
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_TAG_KEY = re.compile(r"[\w .:/=+@-]{1,128}")
+_TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
 
 
 def carry_out(iam: Iam, key: Key, form: Mapping[str, str], *, now: float) -> Reply:
@@ -55,11 +59,14 @@ def _assume_role(iam: Iam, key: Key, form: Mapping[str, str], *, now: float) -> 
     if not _SESSION_NAME.fullmatch(name):
         raise AwsError(INVALID, reason="RoleSessionName must be 2 to 64 of the allowed characters")
     role = iam.roles.get(arn)
-    allowed = key.principal.may("sts:AssumeRole", arn) and role is not None and key.principal.arn in role.trusted
-    if not allowed or role is None:
-        raise AwsError(errors.ACCESS_DENIED, principal=key.principal.arn, action="sts:AssumeRole", resource=arn)
-    seconds = _seconds(form.get("DurationSeconds"), role.max_seconds)
-    session = iam.add_session(role, name, expires_at=int(now) + seconds, policy=_policy(form.get("Policy")))
+    who, tags = key.principal, _tags(form)
+    actions = ["sts:AssumeRole", *(["sts:TagSession"] if tags else [])]
+    trusted = role is not None and not role.trusted.isdisjoint({who.arn, who.role_arn})
+    refused = [action for action in actions if not trusted or not who.may(action, arn)]
+    if refused or role is None:
+        raise AwsError(errors.ACCESS_DENIED, principal=who.arn, action=refused[0], resource=arn)
+    seconds = _seconds(form.get("DurationSeconds"), role.max_seconds, chained=who.role_arn is not None)
+    session = iam.add_session(role, name, expires_at=int(now) + seconds, policy=_policy(form.get("Policy")), tags=tags)
     expiration = datetime.fromtimestamp(int(now) + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     credentials = {
         "AccessKeyId": session.access_key_id,
@@ -67,16 +74,32 @@ def _assume_role(iam: Iam, key: Key, form: Mapping[str, str], *, now: float) -> 
         "SessionToken": session.session_token or "",
         "Expiration": expiration,
     }
-    who = {"AssumedRoleId": f"AROADEVELOPER:{name}", "Arn": session.principal.arn}
-    return _reply("AssumeRole", {"Credentials": credentials, "AssumedRoleUser": who})
+    made = {"AssumedRoleId": f"AROADEVELOPER:{name}", "Arn": session.principal.arn}
+    return _reply("AssumeRole", {"Credentials": credentials, "AssumedRoleUser": made})
 
 
-def _seconds(value: str | None, most: int) -> int:
+def _seconds(value: str | None, most: int, *, chained: bool) -> int:
     if value is None:
         return DEFAULT_SECONDS
     if not (value.isascii() and value.isdigit() and MIN_SECONDS <= int(value) <= most):
         raise AwsError(INVALID, reason=f"DurationSeconds must be from {MIN_SECONDS} to {most}")
+    if chained and int(value) > MAX_CHAINED_SECONDS:
+        raise AwsError(INVALID, reason="a role that is assumed by a role's session ends after one hour")
     return int(value)
+
+
+def _tags(form: Mapping[str, str]) -> dict[str, str]:
+    """The session's tags; keys are told apart without regard to case."""
+    found: dict[str, str] = {}
+    number = 1
+    while (name := form.get(f"Tags.member.{number}.Key")) is not None:
+        value = form.get(f"Tags.member.{number}.Value", "")
+        fits = _TAG_KEY.fullmatch(name) and _TAG_VALUE.fullmatch(value) and number <= MAX_TAGS
+        if not fits or name.lower() in {other.lower() for other in found}:
+            raise AwsError(INVALID, reason="Tags are at most 50, each key once, of the characters that tags may have")
+        found[name] = value
+        number += 1
+    return found
 
 
 def _policy(text: str | None) -> Policy | None:

@@ -1,6 +1,10 @@
-"""One emulator and one gateway in front of it, for all of the SDKs."""
+"""One emulator and one gateway in front of it, for all of the SDKs; for the REST side, a gateway of each runtime.
+
+What needs the fixture `runtime` is run on each of them, as in `tests/blackbox`.
+"""
 
 import contextlib
+import functools
 import os
 import pathlib
 import signal
@@ -8,7 +12,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +25,15 @@ from gateway.assembly import read_policy
 from gateway.cli.dev import permissions, settings_for
 from gateway.emulator import server as emulator_server
 from gateway.emulator.server import Emulator
+from tests.blackbox.conftest import pytest_configure, pytest_generate_tests
 from tests.blackbox.gateways import free_port
+from tests.edge import workers
+from tests.edge.workers import staged
+
+__all__ = ["pytest_configure", "pytest_generate_tests", "staged"]  # hooks, and a fixture
+
+Serve = Callable[[pathlib.Path, Mapping[str, str]], AbstractContextManager[str]]
+"""Starts a gateway with these settings and gives its address; what it says is in the folder when it has ended."""
 
 PASSWORD = "Passw0rd!dev"
 START_SECONDS = 20
@@ -49,7 +62,7 @@ class World:
 
 
 @contextlib.contextmanager
-def served(folder: pathlib.Path, settings: dict[str, str]) -> Iterator[str]:
+def served(folder: pathlib.Path, settings: Mapping[str, str]) -> Iterator[str]:
     """`gateway serve` in a process of its own; its address."""
     port = free_port()
     environment = {"PATH": os.environ.get("PATH", os.defpath), "PORT": str(port), **settings}
@@ -70,6 +83,13 @@ def served(folder: pathlib.Path, settings: dict[str, str]) -> Iterator[str]:
             process.wait()
 
 
+@contextlib.contextmanager
+def at_the_edge(staged: pathlib.Path, folder: pathlib.Path, settings: Mapping[str, str]) -> Iterator[str]:
+    """The Worker on workerd; its address."""
+    with workers.worker(staged, folder, settings) as running:
+        yield running.url
+
+
 def wait_for(url: str, process: "subprocess.Popen[bytes]", log: pathlib.Path) -> None:
     """Until the address answers."""
     deadline = time.monotonic() + START_SECONDS
@@ -80,6 +100,12 @@ def wait_for(url: str, process: "subprocess.Popen[bytes]", log: pathlib.Path) ->
     raise AssertionError(f"nothing answered at {url}: {log.read_text()}")
 
 
+@pytest.fixture(scope="module")
+def runtime(request: pytest.FixtureRequest) -> Serve:
+    """How a gateway of one runtime is started."""
+    return served if request.param == "container" else functools.partial(at_the_edge, request.getfixturevalue("staged"))
+
+
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
     """The embedded emulator, with the generated IAM policy enforced."""
@@ -87,16 +113,22 @@ def emulator() -> Iterator[Emulator]:
         yield found
 
 
-@pytest.fixture(scope="session")
-def world(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+@contextlib.contextmanager
+def world_of(serve: Serve, emulator: Emulator, folder: pathlib.Path) -> Iterator[World]:
     """A gateway in front of the emulator; at its end none of its secrets is in its log or its audit (R-01)."""
-    folder = tmp_path_factory.mktemp("e2e")
-    with served(folder, settings_for(emulator)) as url:
+    with serve(folder, settings_for(emulator)) as url:
         yield World(url, emulator, folder)
     told = b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
     for secret in (emulator.secret_access_key, emulator.access_key_id, emulator.machine_client_secret, PASSWORD, "eyJ"):
         if secret.encode() in told:
             raise AssertionError("a secret was let out")
+
+
+@pytest.fixture(scope="session")
+def world(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A container in front of the emulator."""
+    with world_of(served, emulator, tmp_path_factory.mktemp("e2e")) as found:
+        yield found
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from tests.e2e import web
 from tests.e2e.conftest import PASSWORD, World
 from tests.tools import need
 
@@ -16,12 +17,8 @@ FOLDER = pathlib.Path(__file__).with_name("javascript")
 @pytest.fixture(scope="module")
 def sdk() -> str:
     """Node with the SDK installed as locked."""
-    node = need("node", "apt-get install nodejs npm, or https://nodejs.org")
-    npm = need("npm", "apt-get install npm")
-    lock, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=FOLDER, check=True, timeout=300)
-    return node
+    web.install(FOLDER)
+    return need(*web.NODE)
 
 
 @pytest.mark.slow

@@ -368,6 +368,9 @@ def test_the_gateways_keys_need_what_the_guards_ask() -> None:
     assert reads_of(["AdminEnableUser"], "rank = false\nlast_admin = false") == {"AdminGetUser"}
     assert reads_of(["UpdateGroup"], "rank = false\nlast_admin = false") == {"ListGroups"}
     assert reads_of(["ListUsers"], more="fresh = true") == {"AdminGetUser", "AdminListGroupsForUser"}
+    aws = '[roles.a.aws]\nrole_arn = "arn:aws:iam::123456789012:role/Reports"'
+    assert reads_of([], more=f"fresh = true\n{aws}") == {"AdminGetUser", "AdminListGroupsForUser"}
+    assert reads_of([], more=aws) == frozenset()
 
 
 def test_a_deed_knows_its_group_and_whether_it_is_on_oneself() -> None:
