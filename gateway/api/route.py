@@ -123,6 +123,8 @@ class Table:
     def find(self, method: str, raw_path: bytes) -> tuple[Route, tuple[str, ...]]:
         """The row, and the path's parts that its names stand for, still encoded. Fixed names go before any.
 
+        A HEAD is the GET of what anybody may read.
+
         Raises:
             NoRoute: there is none.
 
@@ -133,6 +135,8 @@ class Table:
             raise NoRoute
         node, values = found
         route = node.routes.get(method)
+        if route is None and method == "HEAD" and (page := node.routes.get("GET")) and page.security == "public":
+            route = page
         if route is None:
             raise NoRoute(tuple(sorted(node.routes)))
         return route, values
@@ -156,10 +160,16 @@ def decoded(name: str, segment: str) -> str:
     """A path's part as the caller meant it.
 
     Raises:
-        InvalidRequest: it is no UTF-8.
+        InvalidRequest: it is no UTF-8, or one that URLs cannot carry: who writes `..` encoded means another path to
+            some and a name to others.
 
     """
     try:
-        return unquote_to_bytes(segment.encode("latin-1")).decode()
+        text = unquote_to_bytes(segment.encode("latin-1")).decode()
     except UnicodeDecodeError:
         raise InvalidRequest("path-not-utf8", message=f"Member '{name}' is not UTF-8.", member=name) from None
+    if text in {".", ".."}:
+        raise InvalidRequest(
+            "path-dots", message=f"Member '{name}' cannot be dots in a path: name the user as sub:UUID.", member=name
+        )
+    return text

@@ -36,6 +36,8 @@ class Api:
             return
         heard: Heard = scope["heard"]
         response = await self._respond(scope, heard)
+        if scope["method"] == "HEAD":
+            response.body = b""  # the headers say how long it would be
         if heard.unread:
             response.headers["connection"] = "close"
         await response(scope, receive, send)

@@ -169,6 +169,7 @@ def _show(arguments: argparse.Namespace, emulator: "Emulator", seconds: float) -
     width = max(len(user) for user in USERS)
     lines = [
         f"{emphasis}Gateway   {url}{plain}",
+        f"          every route, to read and to try: {url}/docs",
         f"          emulator {emulator.url}, pool {emulator.pool_id}, up in {seconds:.1f} s",
         "",
         f"{emphasis}Users{plain}     password {PASSWORD}; 200 more to list",

@@ -152,3 +152,18 @@ async def test_what_is_not_served_says_so(world: World) -> None:
     plain = {"content-type": "text/plain"}
     reply = await world.rest("POST", "/admin/groups", {"name": "a"}, world.token("admin"), headers=plain)
     assert (reply.status, reply.json["type"]) == (415, "UnsupportedMediaTypeException")
+
+
+@pytest.mark.parametrize("dots", ["..", ".", "%2e%2E", "%2E"])
+async def test_dots_name_nobody(world: World, dots: str) -> None:
+    """A URL cannot carry them: to some servers the path is then another one, so no server of ours takes them."""
+    reply = await world.rest("DELETE", f"/admin/groups/{dots}", None, world.token("admin"))
+    assert (reply.status, reply.json["member"], world.reason) == (400, "group", "path-dots")
+    assert not world.cognito.requests
+
+
+async def test_a_page_may_be_asked_for_its_head(world: World) -> None:
+    """What anybody may read answers a HEAD as its GET, without the body; what needs a token does not."""
+    page = await world.rest("HEAD", "/openapi.json")
+    assert (page.status, page.body, int(page.headers["content-length"]) > 10_000) == (200, b"", True)
+    assert (await world.rest("HEAD", "/admin/groups", None, world.token("admin"))).status == 405

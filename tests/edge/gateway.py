@@ -105,7 +105,7 @@ def edge(
     """
     values = usual_settings(stub, mint) | {"GATEWAY_POLICY": policy} | settings
     with workers.worker(staged, folder, {name: value for name, value in values.items() if value}) as running:
-        gateway = EdgeGateway(_own_port(running), stub, mint, folder, running.process)
+        gateway = EdgeGateway(own_port(running), stub, mint, folder, running.process)
         gateway.worker = running
         try:
             yield gateway
@@ -119,7 +119,7 @@ def _group(leader: int) -> list[int]:
     return [int(number) for number in listed.stdout.split()]
 
 
-def _own_port(worker: Worker) -> int:
+def own_port(worker: Worker) -> int:
     """The port on which the Worker's own workerd answers: that which it took first of those that it took itself.
 
     Raises:

@@ -45,7 +45,7 @@ def wrangler(folder: pathlib.Path, *words: str) -> "subprocess.CompletedProcess[
 
 @pytest.mark.parametrize("env", ["", "staging"])
 def test_wrangler_would_deploy_it_without_a_warning(staged: pathlib.Path, tmp_path: pathlib.Path, env: str) -> None:
-    """`wrangler deploy --dry-run` for each stage: the bindings are there, and it is under a megabyte compressed."""
+    """`wrangler deploy --dry-run` for each stage: the bindings and all files are there, under a megabyte compressed."""
     done = wrangler(
         tmp_path, "deploy", "--cwd", str(staged), "--env", env, "--dry-run", "--outdir", str(tmp_path / "out")
     )
@@ -58,22 +58,26 @@ def test_wrangler_would_deploy_it_without_a_warning(staged: pathlib.Path, tmp_pa
     size = re.search(r"gzip: ([\d.]+) KiB", said)
     assert size is not None
     assert float(size[1]) * 1024 < MOST_COMPRESSED_BYTES
+    assert not [name for name in below(staged / "build" / "edge") - {"entry.py"} if name not in said]
+
+
+def below(folder: pathlib.Path) -> set[str]:
+    """The files in a folder."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
 
 
 def test_the_bundle_lists_what_ships(staged: pathlib.Path) -> None:
-    """No emulator, no command line, no server, no tests; the catalogue and the policy are there."""
-    files = {
-        path.relative_to(staged / "build" / "edge").as_posix() for path in (staged / "build" / "edge").rglob("*.*")
-    }
-    wheels = {
-        path.relative_to(staged / "python_modules").as_posix() for path in (staged / "python_modules").rglob("*.*")
-    }
+    """No emulator, no command line, no server, no tests; the catalogue, the policy and all of the pages are there."""
+    files, wheels = below(staged / "build" / "edge"), below(staged / "python_modules")
     assert {
         "entry.py",
         "gateway/operations.json",
         "gateway/policy.toml",
         "gateway/runtimes/cloudflare/entry.py",
     } <= files
+    pages = {name for name in below(ROOT / "gateway") if "/assets/" in name}
+    assert {f"gateway/{name}" for name in pages} <= files
+    assert pages
     assert not [name for name in files | wheels if name.startswith(FORBIDDEN) or name.endswith(".so")]
     assert not [
         name for name in files if name.startswith("gateway/runtimes/") and ("container" in name or "pool" in name)
