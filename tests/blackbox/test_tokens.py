@@ -1,4 +1,4 @@
-"""Hundreds of hostile tokens over the wire: which reach Cognito, which are refused, and what is said either way.
+"""Hundreds of hostile tokens over the wire, by every way in: which reach Cognito, which are refused, and what is said.
 
 The tokens are good at a time that is over, and signed by keys that nobody has any more: the gateway is told that it is
 that time, always, and that these are its pool's keys. The verdicts are those of `tests/test_tokens_through_app.py`,
@@ -10,16 +10,18 @@ import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from tests import test_tokens_through_app as verdicts
 from tests import token_vectors
-from tests.blackbox import wire
+from tests.blackbox import rest, wire
 from tests.blackbox.canaries import HeededMint
 from tests.blackbox.gateways import CLIENT, POOL, REGION, Gateway, Runtime, container
+from tests.blackbox.misbehaviour import answering
+from tests.blackbox.rest import Rest
 from tests.blackbox.stub import Stub
 from tests.edge.gateway import edge
 from tests.token_vectors import ALL, BODY, MUTATION, NEEDED, READ, Vector, VectorPool
@@ -28,6 +30,34 @@ from tests.world import Reply
 THEIR_TIME = "import time\ntime.time = lambda: {now}\n"
 SERVER = THEIR_TIME + "from gateway.cli import main\nmain()\n"
 
+POLICY = f"""{token_vectors.POLICY}
+[public]
+allow = ["GetUser"]
+rate_per_minute_per_ip = 1000000
+rate_per_minute_per_user = 1000000
+"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way in. `operation` is what the verdicts know it as; without a `rest` it is `POST /` itself.
+
+    `own`: whoever has a good token may; of its groups nothing is asked.
+    """
+
+    operation: str
+    rest: Rest | None = None
+    own: bool = False
+
+
+WAYS = {
+    "POST /, a read": Way(READ),
+    "POST /, a change": Way(MUTATION),
+    "GET /admin/users": Way(READ, Rest("GET", "/admin/users")),
+    "POST /admin/users/bob/disable": Way(MUTATION, Rest("POST", "/admin/users/bob/disable")),
+    "GET /me": Way(READ, Rest("GET", "/me"), own=True),
+    "POST /amplify/disableUser": Way(MUTATION, Rest("POST", "/amplify/disableUser", {"username": "bob"}, bare=True)),
+}
 BROKEN = "a line break or a NUL in a header is not HTTP (RFC 9112, 5): 400, by the server, which knows no caller yet"
 LARGE = "R-16: limits on header size: 431, by the server"
 ON_THE_WIRE = {
@@ -56,14 +86,14 @@ def running(
     now = VectorPool().config["now"]
     mint, stub = HeededMint(POOL, REGION, CLIENT, now=time.time()), Stub(lambda: VectorPool.read("jwks-poolA.json"))
     if runtime is container:
-        suite = runtime(folder, stub, mint, policy=token_vectors.POLICY, program=("-c", SERVER.format(now=now)))
+        suite = runtime(folder, stub, mint, policy=POLICY, program=("-c", SERVER.format(now=now)))
     else:
         staged = shutil.copytree(request.getfixturevalue("staged"), folder / "staged")
         entry: pathlib.Path = staged / "build" / "edge" / "entry.py"
         entry.write_text(THEIR_TIME.format(now=now) + entry.read_text("utf-8"), "utf-8")
         (folder / "worker").mkdir()
         # The Durable Object refills its buckets by the time, and there is none.
-        suite = edge(staged, folder / "worker", stub, mint, policy=token_vectors.POLICY, GATEWAY_STORE="memory")
+        suite = edge(staged, folder / "worker", stub, mint, policy=POLICY, GATEWAY_STORE="memory")
     with suite as gateway:
         yield gateway
         gateway.canaries.secrets -= {secret for secret in gateway.canaries.secrets if len(set(secret)) == 1}
@@ -72,34 +102,56 @@ def running(
 
 @dataclass(frozen=True)
 class Sent:
-    """One call with a token, and what came of it."""
+    """One call with a token, what `POST /` would have said to it, and what came of it."""
 
     vector: Vector
-    operation: str
+    way: Way
     answer: wire.Response
     calls: int
 
 
-def send(gateway: Gateway, vector: Vector, operation: str) -> Sent:
-    """One call with a token, wherever the file has it stand."""
+def send(gateway: Gateway, vector: Vector, way: Way) -> Sent:
+    """One call with a token, wherever the file has it stand; Amplify's clients send theirs without a scheme."""
     before = len(gateway.stub.calls())
     headers = [(name.decode(), value.decode("utf-8", "surrogatepass")) for name, value in vector.headers]
-    answer = gateway.call(operation, BODY, headers=headers)
-    return Sent(vector, operation, answer, len(gateway.stub.calls()) - before)
+    if way.rest is None:
+        answer = gateway.call(way.operation, BODY, headers=headers)
+    elif way.rest.bare and vector.raw is None:
+        answer = rest.as_aws(rest.send(gateway, way.rest, vector.token))
+    else:
+        answer = rest.as_aws(rest.send(gateway, way.rest, None, *headers))
+    return Sent(vector, way, answer, len(gateway.stub.calls()) - before)
 
 
 @NEEDED
-def test_every_token_gets_what_it_deserves(gateway: Gateway) -> None:
+@pytest.mark.parametrize("name", WAYS)
+def test_every_token_gets_what_it_deserves(gateway: Gateway, name: str) -> None:
     """R-02 to R-07, R-23: as in memory: a bad one is a 401 without a word, no call, and a written reason."""
-    done = [send(gateway, vector, operation) for vector in ALL for operation in (READ, MUTATION)]
+    gateway.stub.behaviour = answering(rest.ANSWER)
+    way = WAYS[name]
+    done = [send(gateway, vector, way) for vector in ALL]
     written: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for entry in gateway.entries:
         written[entry["id"]].append(entry)
     problems = {
-        (sent.vector.id, sent.operation): judged(gateway, sent, written[sent.answer.headers.get("x-request-id", "")])
-        for sent in done
+        sent.vector.id: judged(gateway, sent, written[sent.answer.headers.get("x-request-id", "")]) for sent in done
     }
     assert {which: found for which, found in problems.items() if found} == {}
+    open_to_either = [sent for sent in done if sent.vector.expect in {"not-admin", "no-crash"}]
+    other = Way(way.operation)
+    assert {
+        sent.vector.id for sent in open_to_either if verdict(sent) != verdict(send(gateway, sent.vector, other))
+    } == (set())
+
+
+def to_no_group(sent: Sent) -> bool:
+    """Whether it is a token that may be good, and only not for its groups, where nobody asks for groups."""
+    return sent.way.own and sent.vector.expect == "not-admin"
+
+
+def verdict(sent: Sent) -> int | None:
+    """The status, for all who have a good token the same where groups are not asked for."""
+    return 403 if to_no_group(sent) and sent.answer.status == 200 else sent.answer.status
 
 
 def judged(gateway: Gateway, sent: Sent, entries: list[dict[str, Any]]) -> list[str]:
@@ -112,7 +164,8 @@ def judged(gateway: Gateway, sent: Sent, entries: list[dict[str, Any]]) -> list[
         right = (answer.status, sent.calls, len(reasons)) == (ON_EDGE[id_][0], 0, 1) and bool(reasons[0])
     else:
         reply = Reply(answer.status or 0, answer.headers, answer.body)
-        return verdicts.judged(sent.vector, sent.operation, reply, sent.calls, entries)
+        vector = replace(sent.vector, expect="no-crash") if to_no_group(sent) else sent.vector
+        return verdicts.judged(vector, sent.way.operation, reply, sent.calls, entries)
     return [] if right else [f"status {answer.status}, {sent.calls} calls, reasons {reasons}"]
 
 
