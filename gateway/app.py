@@ -112,7 +112,8 @@ class App:
                 (b"access-control-max-age", _PREFLIGHT_SECONDS),
             ]
         status = 403 if cors is None and b"origin" in found else 204
-        headers.append((b"allow", b"POST, OPTIONS"))
+        if scope["path"] == "/":
+            headers.append((b"allow", b"GET, POST, OPTIONS"))
         await _send(send, status, headers, b"")
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:

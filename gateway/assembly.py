@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import policy_file
+from gateway.api.admin.pool_schema import PoolSchema
 from gateway.api.context import Context
-from gateway.api.health import health
-from gateway.api.pool_schema import PoolSchema
+from gateway.api.operator.health import health
 from gateway.api.routes import routes
 from gateway.api.service import Api
 from gateway.api.site import site

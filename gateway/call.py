@@ -32,6 +32,7 @@ class Ask:
     dry_run: bool = False
     idempotency_key: bytes | None = None
     caller: Caller | None = None  # once the pipeline knows it, before it reads the body
+    knocked: bool = False  # its address's turn was taken before
     sub: str | None = None  # whom a change must turn out to act on, where the caller named a user by its `sub`
 
 

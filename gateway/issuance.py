@@ -7,6 +7,7 @@ Source: docs/decisions/0010-rest.md; docs/policy.md, `[roles.NAME.aws]`.
 
 from dataclasses import dataclass
 
+from gateway import admission
 from gateway.call import Call
 from gateway.caller import Caller
 from gateway.errors import Denied, NotServed, TokenError
@@ -16,7 +17,6 @@ from gateway.rooms import Rooms
 IDENTITY_POOL = ("GetId", "GetCredentialsForIdentity")
 """What an identity pool is asked for credentials with; both are public operations of the policy."""
 _ID = frozenset({"id"})
-_ACCESS = frozenset({"access"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,7 @@ async def _role(rooms: Rooms, call: Call, caller: Caller) -> tuple[Caller, Role 
     if role is None or role.aws is None:
         return caller, None
     if role.aws.strict:
-        token = call.ask.token
-        if token is None or caller.is_machine or caller.token_use not in _ACCESS:
-            raise TokenError("strict-token-use")
-        await rooms.directory.accepts(token, rooms.questions(call))
+        await admission.accepted(rooms, call, caller)
     if role.aws.fresh:
         call.caller = caller = await rooms.protection.live(caller, rooms.questions(call))
         role = rooms.policy.credentials(caller)

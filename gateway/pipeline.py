@@ -11,7 +11,7 @@ the policy has allowed the operation. What was judged is what is sent.
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from gateway import guards, issuance, public
+from gateway import admission, guards, issuance, public
 from gateway.audit import Target
 from gateway.body import dump
 from gateway.call import Ask, Call, ReadBody
@@ -79,7 +79,7 @@ class Pipeline:
         """
 
         async def decide(call: Call) -> Caller:
-            caller = await self._admitted(call, operation, explains=explains)
+            caller = await admission.admitted(self._rooms, call, operation, explains=explains)
             await ask.read_body()
             return caller
 
@@ -96,15 +96,27 @@ class Pipeline:
         """
 
         async def decide(call: Call) -> Issue:
-            caller = await self._admitted(call, operation, explains=False)
+            caller = await admission.admitted(self._rooms, call, operation)
             body = await ask.read_body()
             return await issuance.decide(self._rooms, call, caller, body["idToken"])
 
         return await self._own(ask, operation, decide)
 
-    async def refuse(self, ask: Ask, error: GatewayError) -> None:
+    async def refuse(self, ask: Ask, error: GatewayError, operation: Operation | None = None) -> None:
         """Write down a refusal that was made before the call could be understood (two tokens, two targets)."""
-        await self._refused(self._call(ask), error)
+        call = self._call(ask)
+        call.operation = operation
+        await self._refused(call, error)
+
+    async def knock(self, ask: Ask) -> None:
+        """Take the address's turn of a public operation, before its body is read to see which one is meant.
+
+        Raises:
+            RateExceeded: it has none left; the caller writes that down.
+
+        """
+        await self._rooms.rate(_address(ask), self._rooms.policy.public.rate_per_minute_per_ip)
+        ask.knocked = True
 
     async def _own(self, ask: Ask, operation: Operation, decide: Callable[[Call], Awaitable[T]]) -> T | Reply:
         call = self._call(ask)
@@ -128,7 +140,7 @@ class Pipeline:
         call.operation = operation = self._find(ask.target)
         if not operation.signed and operation.name in rooms.policy.public.allow:
             return operation, [], await self._decide_public(call, operation)
-        caller = await self._caller(call)
+        caller = await admission.proven(rooms, call)
         grants = await self._granted(operation, caller)
         wanted = rooms.policy.guards.step_up.get(operation.name)
         if wanted is not None:
@@ -142,30 +154,6 @@ class Pipeline:
         grants = judge(operation, grants, body)
         call.grant, call.role = grants[0], grants[0].role.name
         return operation, grants, body
-
-    async def _caller(self, call: Call) -> Caller:
-        """Whose token it is, known or verified now."""
-        token, verifier = call.ask.token, self._rooms.verifier
-        if token is None:
-            raise TokenError("no-token")
-        now = self._rooms.now()
-        caller = verifier.cached(token, now)
-        if caller is None or caller.token_use not in verifier.token_uses:
-            caller = await verifier.verify(token, now)
-        call.caller = call.ask.caller = caller
-        return caller
-
-    async def _admitted(self, call: Call, operation: Operation, *, explains: bool) -> Caller:
-        rooms = self._rooms
-        caller = await self._caller(call)
-        over = await rooms.turn(f"caller\n{caller.sub}\n{operation.name}", rooms.policy.rate(caller))
-        if rooms.store.refuses(caller):
-            raise TokenError("revoked")
-        if explains and not rooms.policy.explains(caller):
-            raise Denied("operation")
-        if over is not None:
-            raise over
-        return caller
 
     async def _granted(self, operation: Operation, caller: Caller) -> list[Grant]:
         """The caller's roles that allow the operation: one look at what replicas share, for its rate and its tokens."""
@@ -189,13 +177,11 @@ class Pipeline:
 
     async def _live(self, call: Call, operation: Operation, grants: list[Grant]) -> list[Grant]:
         """What is left of the grants where a role does not trust the token's word."""
-        rooms, caller, token = self._rooms, call.caller, call.ask.token
-        if caller is None or token is None:  # _decide has found them
+        rooms, caller = self._rooms, call.caller
+        if caller is None:  # _decide has found it
             raise InternalError("no-caller")
         if any(operation.name in grant.role.strict for grant in grants):
-            if caller.is_machine or caller.token_use not in _ACCESS:
-                raise TokenError("strict-token-use")
-            await rooms.directory.accepts(token, rooms.questions(call))
+            await admission.accepted(rooms, call, caller)
         if any(operation.name in grant.role.fresh for grant in grants):
             call.caller = live = await rooms.protection.live(caller, rooms.questions(call))
             if live is not caller:
@@ -206,7 +192,8 @@ class Pipeline:
 
     async def _decide_public(self, call: Call, operation: Operation) -> dict[str, Any]:
         rooms, rules = self._rooms, self._rooms.policy.public
-        await rooms.rate(f"ip\n{public.neighbourhood(call.ask.ip)}", rules.rate_per_minute_per_ip)
+        if not call.ask.knocked:
+            await rooms.rate(_address(call.ask), rules.rate_per_minute_per_ip)
         call.role = "public"
         body = keep_to_pool(rooms.pool, operation, await call.ask.read_body())
         problem = check(operation, body)
@@ -284,6 +271,11 @@ class Pipeline:
             error.audit_complete = await self._rooms.outcome(call, int(error.status), error.reason)
         elif call.written is None and error.reason != "audit":
             await self._rooms.record(call, "decision", error)
+
+
+def _address(ask: Ask) -> str:
+    """What strangers are counted by."""
+    return f"ip\n{public.neighbourhood(ask.ip)}"
 
 
 def _place(error: BaseException) -> str:

@@ -22,7 +22,7 @@ from gateway.role_sessions import RoleSessions
 class Context:
     """What the rows know of the gateway. `now` gives epoch seconds; `secrets` the keys in use, the first one signs.
 
-    `types` gives Cognito's types of custom attributes, as far as they may be known (`gateway.api.pool_schema`).
+    `types` gives Cognito's types of custom attributes, as far as they may be known (`gateway.api.admin.pool_schema`).
     `default_client_id` is the app client of whoever names none; `routes` are all rows; `read_audit` is None where the
     audit cannot be read back.
     """

@@ -33,8 +33,8 @@ class Exchange:
     """One request for one row."""
 
     __slots__ = (
-        "_asked", "_body", "_inputs", "_last", "_values", "audit_complete", "context", "heard", "raw_query", "route",
-        "scope",
+        "_asked", "_body", "_inputs", "_knocked", "_last", "_values", "answered", "audit_complete", "context", "heard",
+        "raw_query", "route", "scope",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - what a request consists of
@@ -58,6 +58,8 @@ class Exchange:
         self._inputs: Inputs | None = None
         self._body: Mapping[str, Any] = {}
         self._asked = 0
+        self._knocked = False
+        self.answered = False  # Cognito has said something that is being made sense of
         self._last: Ask | None = None
 
     @property
@@ -108,11 +110,16 @@ class Exchange:
         operation = self._operation(name, "cognito-idp")
         try:
             await self._refuse_twice(operation)
-            return await self.inputs()
         except GatewayError as error:
-            if error is not self.heard.twice:
-                await self._refused(self._ask(operation, self._nothing), error)
             raise of_error(error) from None
+        ask = self._ask(operation, self._nothing)
+        try:
+            await self.context.pipeline.knock(ask)
+            inputs = await self.inputs()
+        except GatewayError as error:
+            raise of_error(await self._refused(ask, operation, error)) from None
+        self._asked, self._knocked = 0, True  # the line is that of the call to come
+        return inputs
 
     async def call(  # noqa: PLR0913 - all named
         self,
@@ -146,6 +153,7 @@ class Exchange:
         if reply.type is not None:
             raise of_reply(reply, signed=operation.signed)
         self.audit_complete = self.audit_complete and reply.audit_complete
+        self.answered = True
         return read_object(reply.body) if reply.body else {}
 
     async def allowed(self, name: str, build: Build, *, names: Mapping[str, str] | None = None) -> None:
@@ -231,7 +239,7 @@ class Exchange:
             await self._refuse_twice(operation)
             ask = self._ask(operation, read_body, sub=sub)
             if ask.token is None and self.route.security != "public":
-                raise await self._refused(ask, TokenError("no-token"))
+                raise await self._refused(ask, operation, TokenError("no-token"))
             return ask, await self.context.pipeline.run(ask)
         except InvalidRequest as error:
             member = error.member
@@ -246,10 +254,10 @@ class Exchange:
         if twice is None and self._bare and b"x-amz-security-token" in self.heard.found:
             twice = InvalidRequest("two-tokens", message="Two tokens were sent: use Authorization alone.")
         if twice is not None:
-            raise await self._refused(self._ask(operation, self._nothing), twice)
+            raise await self._refused(self._ask(operation, self._nothing), operation, twice)
 
-    async def _refused(self, ask: Ask, error: GatewayError) -> GatewayError:
-        await self.context.pipeline.refuse(ask, error)
+    async def _refused(self, ask: Ask, operation: Operation, error: GatewayError) -> GatewayError:
+        await self.context.pipeline.refuse(ask, error, operation)
         return error
 
     def _ask(
@@ -265,7 +273,9 @@ class Exchange:
             dry_run=self.heard.dry_run,
             idempotency_key=self.heard.found.get(b"idempotency-key"),
             sub=sub,
+            knocked=self._knocked,
         )
+        self._knocked = False
         return self._last
 
     async def _nothing(self) -> dict[str, Any]:
@@ -280,20 +290,4 @@ class Exchange:
         return found
 
 
-def one(
-    name: str,
-    build: Build,
-    show: Callable[[dict[str, Any]], Any],
-    *,
-    names: Mapping[str, str] | None = None,
-    status: int = 200,
-) -> Callable[[Exchange], Awaitable[Result]]:
-    """The answer of a row that is one operation: `build` makes Cognito's body, `show` the JSON of its answer."""
-
-    async def answer(exchange: Exchange) -> Result:
-        return Result(show(await exchange.call(name, build, names=names)), status)
-
-    return answer
-
-
-__all__ = ["Build", "Context", "Decided", "Exchange", "Inputs", "Problem", "Result", "one"]
+__all__ = ["Build", "Context", "Decided", "Exchange", "Inputs", "Problem", "Result"]

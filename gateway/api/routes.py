@@ -1,22 +1,17 @@
 """All rows of the REST side: the one list."""
 
-from gateway.api import (
-    amplify,
-    auth,
-    auth_accounts,
-    auth_sessions,
-    aws_credentials,
-    groups,
-    me,
-    me_factors,
-    memberships,
-    own,
-    pages,
-    permissions,
-    user_deeds,
-    user_lists,
-    users,
-)
+from gateway.api import amplify
+from gateway.api.admin import deeds as user_deeds
+from gateway.api.admin import groups, memberships, users
+from gateway.api.admin import lists as user_lists
+from gateway.api.auth import accounts as auth_accounts
+from gateway.api.auth import sessions as auth_sessions
+from gateway.api.auth import signing_in as auth
+from gateway.api.description import pages
+from gateway.api.me import account as me
+from gateway.api.me import aws_credentials, permissions
+from gateway.api.me import factors as me_factors
+from gateway.api.operator import own
 from gateway.api.route import Route
 
 

@@ -13,10 +13,11 @@ from starlette.types import Receive, Scope, Send
 from gateway.api.exchange import Context, Decided, Exchange
 from gateway.api.problem import MEDIA_TYPE, Problem, of_error
 from gateway.api.route import NoRoute, Result, Route, Table
-from gateway.errors import GatewayError, InternalError
+from gateway.errors import GatewayError, InternalError, UpstreamError
 from gateway.front import Heard
 
 _NOT_FOUND = Problem(404, "about:blank", "There is nothing here.")
+_SHAPELESS = (LookupError, TypeError, AttributeError, ValueError, OverflowError)
 _ELSEWHERE = {"/": ("POST", "OPTIONS")}  # `gateway.app` answers these
 
 
@@ -43,6 +44,7 @@ class Api:
         await response(scope, receive, send)
 
     async def _respond(self, scope: Scope, heard: Heard) -> Response:
+        exchange = None
         try:
             route, values = self.table.find(scope["method"], scope.get("raw_path") or scope["path"].encode())
             exchange = Exchange(self._context, route, heard, values=values, query=scope["query_string"], scope=scope)
@@ -62,8 +64,16 @@ class Api:
         except GatewayError as error:
             return _problem(of_error(error), heard)
         except Exception as error:  # noqa: BLE001 - the outermost layer of what is behind a row
-            self._context.log(f"defect in request {heard.id}: {type(error).__name__} in a REST route")
-            return _problem(of_error(InternalError("defect")), heard)
+            return _problem(of_error(self._unforeseen(error, heard, exchange)), heard)
+
+    def _unforeseen(self, error: Exception, heard: Heard, exchange: Exchange | None) -> GatewayError:
+        """What a row did not see coming: an answer of Cognito's that is not of its shape, or a defect of ours."""
+        kind = type(error).__name__
+        if isinstance(error, _SHAPELESS) and exchange is not None and exchange.answered:
+            self._context.log(f"Cognito's answer to request {heard.id} is not of its shape: {kind}")
+            return UpstreamError("upstream-shape")
+        self._context.log(f"defect in request {heard.id}: {kind} in a REST route")
+        return InternalError("defect")
 
 
 def _written(result: Result, route: Route, audit_complete: bool) -> Response:  # noqa: FBT001 - the audit's word
@@ -78,7 +88,11 @@ def _written(result: Result, route: Route, audit_complete: bool) -> Response:  #
 def _bytes(body: object) -> bytes:
     if isinstance(body, bytes):
         return body
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which only an escape can write
+        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _problem(problem: Problem, heard: Heard) -> Response:

@@ -6,7 +6,7 @@ import pathlib
 import sys
 from typing import Any
 
-from gateway.api import openapi
+from gateway.api.description import document as openapi
 from gateway.api.routes import routes
 
 

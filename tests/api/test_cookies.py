@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.api import cookies
-from gateway.api.cookies import Kept, Page
+from gateway.api.auth import cookies
+from gateway.api.auth.cookies import Kept, Page
 from gateway.errors import Denied, InvalidRequest, UnsupportedMedia
 
 HERE = {"host": "gw.example.com", "origin": "https://gw.example.com", "content-type": "application/json"}

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from gateway.api import totp
+from gateway.api.auth import totp
 from tests.world import World, answer
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

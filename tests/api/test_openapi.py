@@ -15,8 +15,9 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from gateway import __version__
-from gateway.api import json_schema, openapi
-from gateway.api.openapi_answers import DECISION
+from gateway.api.description import document as openapi
+from gateway.api.description import json_schema
+from gateway.api.description.answers import DECISION
 from gateway.api.route import Route
 from gateway.api.routes import routes
 from gateway.cli import main

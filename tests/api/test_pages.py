@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway import __version__
-from gateway.api import pages
+from gateway.api.description import pages
 from tests.world import World
 
 ASSETS = Path(pages.__file__).with_name("assets")

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.api.openapi import served as document_of
+from gateway.api.description.document import served as document_of
 from gateway.api.routes import routes
 from gateway.assembly import read_policy
 from gateway.cli.dev import permissions, settings_for

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from gateway.api import attributes, filters
-from gateway.api.pool_schema import AGAIN_SECONDS, KEPT_SECONDS, PoolSchema
+from gateway.api.admin import attributes, filters
+from gateway.api.admin.pool_schema import AGAIN_SECONDS, KEPT_SECONDS, PoolSchema
 from gateway.errors import InvalidRequest
 from gateway.operations import catalogue
 from gateway.relay import Reply

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from gateway.api import scan
+from gateway.api.admin import scan
 from tests.api.crowd import Crowd, person, world_of
 from tests.world import World, refusal
 

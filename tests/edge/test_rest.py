@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from gateway import __version__
-from gateway.api import openapi, pages
+from gateway.api.description import document as openapi
+from gateway.api.description import pages
 from gateway.api.routes import routes
 from tests.e2e.conftest import PASSWORD
 from tests.edge.conftest import ORIGIN, Edge

@@ -7,8 +7,8 @@ Source: SetUserMFAPreference in Cognito's API reference.
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.api.admin.people import FACTORS
 from gateway.api.members import ANYTHING, FLAG
-from gateway.api.people import FACTORS
 from gateway.api.route import Schema
 from gateway.errors import InvalidRequest
 from gateway.shapes import Shape

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.api import auth_tokens, challenges, cookies
-from gateway.api.auth_tokens import ABOUT_CLIENT, ABOUT_COOKIE, CLIENT, COOKIE, client_of, page_of
-from gateway.api.challenges import missing
-from gateway.api.cookies import Kept, Page
+from gateway.api.auth import challenges, cookies
+from gateway.api.auth import tokens as auth_tokens
+from gateway.api.auth.challenges import missing
+from gateway.api.auth.cookies import Kept, Page
+from gateway.api.auth.tokens import ABOUT_CLIENT, ABOUT_COOKIE, CLIENT, COOKIE, client_of, page_of
 from gateway.api.exchange import Exchange
 from gateway.api.inputs import Inputs
 from gateway.api.members import FLAG, cognitos, structure
@@ -34,7 +35,7 @@ def _brought(exchange: Exchange, inputs: Inputs) -> tuple[Kept, Page | None]:
 
     Raises:
         TokenError: neither does.
-        Denied, InvalidRequest, UnsupportedMedia: see `gateway.api.cookies`.
+        Denied, InvalidRequest, UnsupportedMedia: see `gateway.api.auth.cookies`.
 
     """
     body = inputs.body

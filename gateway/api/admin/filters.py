@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.api.people import held_by
+from gateway.api.admin.people import held_by
 from gateway.errors import InvalidRequest
 
 ATTRIBUTES = (

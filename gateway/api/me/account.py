@@ -9,8 +9,8 @@ GetUserAttributeVerificationCode in Cognito's API reference.
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.api import attributes, people
-from gateway.api.auth_accounts import DELIVERED, DELIVERED_EXAMPLE, DELIVERY, delivery
+from gateway.api.admin import attributes, people
+from gateway.api.auth.accounts import DELIVERED, DELIVERED_EXAMPLE, DELIVERY, delivery
 from gateway.api.exchange import Build, Exchange
 from gateway.api.inputs import Inputs
 from gateway.api.members import ANYTHING, cognitos, structure

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import __version__
-from gateway.api import openapi
+from gateway.api.description import document as openapi
 from gateway.api.exchange import Exchange
 from gateway.api.route import Answer, Result, Route, Schema
 

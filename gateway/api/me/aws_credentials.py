@@ -98,9 +98,11 @@ async def _of_identity_pool(exchange: Exchange, token: str) -> KeyPair:
     logins = {exchange.context.pool.provider: token}
     names, service = {"Logins": "idToken"}, "cognito-identity"
     identity = await exchange.call(get_id, lambda _inputs: {"Logins": logins}, names=names, service=service)
+    if not isinstance(identity.get("IdentityId"), str):
+        raise of_error(UpstreamError("upstream-not-json"))
     found = await exchange.call(
         get_credentials,
-        lambda _inputs: {"IdentityId": identity.get("IdentityId"), "Logins": logins},
+        lambda _inputs: {"IdentityId": identity["IdentityId"], "Logins": logins},
         names=names,
         service=service,
     )

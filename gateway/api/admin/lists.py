@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from gateway.api import filters
+from gateway.api.admin import filters
+from gateway.api.admin.filters import Clause
+from gateway.api.admin.groups import page_of
+from gateway.api.admin.memberships import INCLUDE_GROUPS, add_groups, asks_for, may_add_groups
+from gateway.api.admin.people import EXAMPLE, NAMES, USER, user
+from gateway.api.admin.scan import PAGE_USERS, Found, Page, scan
 from gateway.api.cursors import Place
 from gateway.api.exchange import Decided, Exchange
-from gateway.api.filters import Clause
-from gateway.api.groups import page_of
 from gateway.api.inputs import MAX_QUERY_MEMBERS, Inputs
 from gateway.api.members import MAX_PAGE, PAGE, choice, cognitos, structure
-from gateway.api.memberships import INCLUDE_GROUPS, add_groups, asks_for, may_add_groups
-from gateway.api.people import EXAMPLE, NAMES, USER, user
 from gateway.api.route import Result, Route, Schema
-from gateway.api.scan import PAGE_USERS, Found, Page, scan
 from gateway.shapes import Shape
 
 _TOKENS: Mapping[str, str] = {"ListUsers": "PaginationToken", "ListUsersInGroup": "NextToken"}

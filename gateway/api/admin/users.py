@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.api import attributes
+from gateway.api.admin import attributes
+from gateway.api.admin.memberships import add_groups, asks_for, include, may_add_groups
+from gateway.api.admin.people import BY_NAME, EXAMPLE, NAMES, PATH, USER, expect, mfa, name_in, sub_in, user
 from gateway.api.exchange import Decided, Exchange
 from gateway.api.inputs import Inputs
 from gateway.api.members import ANYTHING, FLAG, cognitos, structure
-from gateway.api.memberships import add_groups, asks_for, include, may_add_groups
-from gateway.api.people import BY_NAME, EXAMPLE, NAMES, PATH, USER, expect, mfa, name_in, sub_in, user
 from gateway.api.route import Result, Route, Schema
 from gateway.errors import InvalidRequest
 from gateway.shapes import Shape

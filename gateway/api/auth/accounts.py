@@ -8,8 +8,8 @@ reference.
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.api import challenges
-from gateway.api.auth_tokens import ABOUT_CLIENT, CLIENT, client_of
+from gateway.api.auth import challenges
+from gateway.api.auth.tokens import ABOUT_CLIENT, CLIENT, client_of
 from gateway.api.exchange import Exchange
 from gateway.api.inputs import Inputs
 from gateway.api.members import ANYTHING, cognitos, structure

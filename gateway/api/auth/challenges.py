@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.api import attributes, totp
+from gateway.api.admin import attributes
+from gateway.api.auth import totp
 from gateway.api.members import ANYTHING, TEXT, choice, cognitos
 from gateway.api.route import Schema
 from gateway.errors import InvalidRequest, UpstreamError

@@ -10,7 +10,7 @@ from gateway.api.cursors import Place
 from gateway.api.exchange import Exchange
 from gateway.api.inputs import Inputs
 from gateway.api.members import FLAG, PAGE, structure
-from gateway.api.policy_schema import NAMES, POLICY, policy
+from gateway.api.operator.policy_schema import NAMES, POLICY, policy
 from gateway.api.problem import of_error
 from gateway.api.route import Result, Route, Schema
 from gateway.audit import Query

@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from gateway.api.admin.people import BY_NAME, FACTORS, NAMES, PATH, name_in, sub_in
+from gateway.api.admin.users import METADATA
 from gateway.api.exchange import Build, Exchange
 from gateway.api.inputs import Inputs
 from gateway.api.members import ANYTHING, FLAG, cognitos, structure
-from gateway.api.people import BY_NAME, FACTORS, NAMES, PATH, name_in, sub_in
 from gateway.api.route import Result, Route
-from gateway.api.users import METADATA
 from gateway.errors import InvalidRequest
 from gateway.shapes import Shape
 

@@ -8,9 +8,10 @@ Source: InitiateAuth, RespondToAuthChallenge, AssociateSoftwareToken and VerifyS
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.api import auth_tokens, challenges, totp
-from gateway.api.auth_tokens import ABOUT_CLIENT, ABOUT_COOKIE, CLIENT, COOKIE, OUTCOME, client_of, page_of
-from gateway.api.challenges import missing, not_of
+from gateway.api.auth import challenges, totp
+from gateway.api.auth import tokens as auth_tokens
+from gateway.api.auth.challenges import missing, not_of
+from gateway.api.auth.tokens import ABOUT_CLIENT, ABOUT_COOKIE, CLIENT, COOKIE, OUTCOME, client_of, page_of
 from gateway.api.exchange import Exchange
 from gateway.api.inputs import Inputs
 from gateway.api.members import choice, cognitos, structure

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import errors
-from gateway.api.json_schema import Schema
+from gateway.api.description.json_schema import Schema
 from gateway.api.problem import MEDIA_TYPE, Problem, of_error
 
 AWS_MEDIA_TYPE = "application/x-amz-json-1.1"

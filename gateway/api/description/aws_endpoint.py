@@ -7,8 +7,8 @@ Source: AWS JSON 1.1; OpenAPI 3.1.1 section 4.8.10.
 
 from typing import Any
 
-from gateway.api.json_schema import Schema, members, schema
-from gateway.api.openapi_answers import AWS, AWS_MEDIA_TYPE, DECISION, headers, references
+from gateway.api.description.answers import AWS, AWS_MEDIA_TYPE, DECISION, headers, references
+from gateway.api.description.json_schema import Schema, members, schema
 from gateway.operations import USER_POOLS, Operation, catalogue
 from gateway.policy_file import IDENTITY_OPERATIONS
 from gateway.shapes import Shape

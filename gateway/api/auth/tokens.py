@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway import jose
-from gateway.api import challenges, cookies
-from gateway.api.cookies import Kept, Page
+from gateway.api.auth import challenges, cookies
+from gateway.api.auth.cookies import Kept, Page
 from gateway.api.exchange import Exchange
 from gateway.api.inputs import Inputs
 from gateway.api.members import FLAG, cognitos
@@ -81,7 +81,7 @@ def page_of(exchange: Exchange, inputs: Inputs) -> Page | None:
     """The page whose cookie is asked for; None where none is. To be asked before anything is sent to Cognito.
 
     Raises:
-        Denied, UnsupportedMedia: see `gateway.api.cookies.page`.
+        Denied, UnsupportedMedia: see `gateway.api.auth.cookies.page`.
 
     """
     return cookies.page(exchange.scope) if inputs.body.get("cookie") is True else None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.api import attributes
+from gateway.api.admin import attributes
 from gateway.api.exchange import Exchange
 from gateway.api.inputs import Inputs
 from gateway.api.members import cognitos, structure

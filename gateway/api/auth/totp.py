@@ -14,6 +14,7 @@ from gateway.api.route import Schema
 from gateway.shapes import Shape
 
 MAX_LABEL_CHARACTERS = 64
+_EASY_CHARACTERS = 1000
 
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
@@ -56,7 +57,8 @@ def qr(text: str) -> str:
     """An SVG image of a QR code: four modules of quiet zone, dark on white, whatever is behind it."""
     import segno  # noqa: PLC0415 - tables that only this needs: a Worker's start is not to pay for them
 
-    code = segno.make_qr(text, error="m", boost_error=False)
+    error = "m" if len(text) <= _EASY_CHARACTERS else "l"  # the longest labels still fit into the largest code
+    code = segno.make_qr(text, error=error, boost_error=False)
     image = io.BytesIO()
     code.save(image, kind="svg", scale=4, border=4, dark="#000", light="#fff", omitsize=True, xmldecl=False, nl=False)
     return image.getvalue().decode()

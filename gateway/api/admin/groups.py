@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.api.answering import one
 from gateway.api.cursors import Place
-from gateway.api.exchange import Exchange, one
+from gateway.api.exchange import Exchange
 from gateway.api.inputs import Inputs
 from gateway.api.members import PAGE, cognitos, structure
 from gateway.api.route import Result, Route, Schema

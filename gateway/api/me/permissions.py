@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway import guards
 from gateway.api.exchange import Exchange
-from gateway.api.policy_schema import LIMITS, NAMES, STEP_UP, limits, step_up
+from gateway.api.operator.policy_schema import LIMITS, NAMES, STEP_UP, limits, step_up
 from gateway.api.route import Result, Route, Schema
 from gateway.api.times import iso
 from gateway.caller import Caller

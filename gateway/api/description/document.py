@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gateway import __version__
-from gateway.api import openapi_answers as answers
-from gateway.api.json_schema import Schema, members, schema
+from gateway.api.description import answers
+from gateway.api.description.aws_endpoint import Bodies, endpoint
+from gateway.api.description.json_schema import Schema, members, schema
 from gateway.api.members import TEXT
-from gateway.api.openapi_aws import Bodies, endpoint
 from gateway.api.route import Route
 from gateway.operations import catalogue
 from gateway.shapes import Shape

@@ -4,18 +4,20 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.api.admin.groups import EXAMPLE, GROUP, group, page_of
+from gateway.api.admin.people import BY_NAME, NAMES, PATH, expect, name_in, sub_in
 from gateway.api.cursors import Place
 from gateway.api.exchange import Build, Decided, Exchange
-from gateway.api.groups import EXAMPLE, GROUP, group, page_of
 from gateway.api.inputs import Inputs
 from gateway.api.members import MAX_PAGE, PAGE, choice, cognitos, structure
-from gateway.api.people import BY_NAME, NAMES, PATH, expect, name_in, sub_in
-from gateway.api.problem import Problem
+from gateway.api.problem import Problem, of_error
 from gateway.api.route import Result, Route
+from gateway.errors import UpstreamTimeout
 from gateway.shapes import Shape
 
 AT_ONCE = 8
-_MAX_PAGES = 10
+_MAX_PAGES = 4  # of 60: a user may be in 100 groups, and a page may be short
+_MAX_SECONDS = 10.0
 _OPERATION = "AdminListGroupsForUser"
 
 
@@ -39,7 +41,10 @@ async def add_groups(exchange: Exchange, users: Sequence[dict[str, Any]]) -> Non
         Problem: those of one could not be had.
 
     """
+    until = exchange.context.monotonic() + _MAX_SECONDS
     for start in range(0, len(users), AT_ONCE):
+        if exchange.context.monotonic() > until:
+            raise of_error(UpstreamTimeout("upstream-timeout"))
         some = users[start : start + AT_ONCE]
         asked = [_groups_of(exchange, user["username"]) for user in some]
         for user, found in zip(some, await asyncio.gather(*asked, return_exceptions=True), strict=True):

@@ -7,10 +7,11 @@ Source: AssociateSoftwareToken, VerifySoftwareToken and SetUserMFAPreference in 
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.api import challenges, factors, totp
+from gateway.api.admin import factors
+from gateway.api.auth import challenges, totp
 from gateway.api.exchange import Exchange
 from gateway.api.inputs import Inputs
-from gateway.api.me import own
+from gateway.api.me.account import own
 from gateway.api.members import cognitos, structure
 from gateway.api.problem import Problem
 from gateway.api.route import Result, Route

@@ -1,0 +1,1 @@
+"""`/admin`: the pool's users and groups."""

@@ -1,0 +1,1 @@
+"""`/auth`: signing in and up, and what it leaves behind."""
