@@ -88,6 +88,10 @@ async def test_they_are_judged_and_counted_like_anything_else(world: World, path
 
 async def test_permissions_say_what_a_caller_may_do(world: World) -> None:
     """Its roles with their limits, each operation with its routes, and what the sign-in is too old for."""
+    sub = [{"Name": "sub", "Value": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"}]
+    groups = [{"GroupName": name} for name in ("owners", "moderator", "other")]
+    alice = {"Username": "alice", "Enabled": True, "UserAttributes": sub, "Groups": groups}
+    world.cognito.people = lambda _request: answer(alice)  # moderators are asked for live
     found = (await world.rest("GET", "/me/permissions", None, world.token("owners", "moderator", "other"))).json
     assert found["caller"] == {
         "sub": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",

@@ -12,6 +12,7 @@ from typing import Any
 from gateway import __version__
 from gateway.api.description import document as openapi
 from gateway.api.exchange import Exchange
+from gateway.api.problem import Problem
 from gateway.api.route import Answer, Result, Route, Schema
 
 _ASSETS = Path(__file__).with_name("assets")
@@ -74,6 +75,8 @@ def _page(name: str, path: str, summary: str, answer: Answer, **more: Any) -> Ro
 
 
 async def _root(exchange: Exchange) -> Result:
+    if b"x-amz-target" in exchange.heard.found:  # a call that lost its method on the way is no visit
+        raise Problem(405, "about:blank", "The AWS endpoint is POST /.", allow=("GET", "POST", "OPTIONS"))
     accepted = [value for name, value in exchange.scope["headers"] if name == b"accept"]
     vary = ("vary", "Accept")
     if any(_HTML.encode() in value.lower() for value in accepted):
