@@ -30,6 +30,8 @@ explain = true
 attributes = "any"
 groups = "any"
 """
+pytestmark = pytest.mark.slow  # together they would make the inner loop too long
+
 OPTIONS = {**test_matrix.OPTIONS, "policy": test_matrix.POLICY + OWNER}
 OTHERS = {"a token of nobody", "an old token", "another pool's"}
 """Callers whose tokens `test_tokens.py` tries in hundreds of forms."""

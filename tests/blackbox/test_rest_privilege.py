@@ -23,6 +23,8 @@ from tests.guards.playing import play
 from tests.guards.pool import BOB_SUB, MODERATOR_SUB, READS, ROOT_SUB, Pool, small_pool
 
 IDENTITY_POOL = "eu-west-1:11111111-2222-4333-8444-555555555555"
+pytestmark = pytest.mark.slow  # together they would make the inner loop too long
+
 OPTIONS = {
     "policy": re.sub(r"(?m)^(rate_per_minute_per_\w+) = \d+$", r"\1 = 1000000", privilege.POLICY)
     + """

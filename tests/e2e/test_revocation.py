@@ -24,6 +24,8 @@ from tests.guards.emulated import EmulatedPool
 from tests.guards.pool import behind
 from tests.world import World
 
+pytestmark = pytest.mark.slow  # together they would make the inner loop too long
+
 POLICY = """
 [roles.admin]
 groups = ["admin"]
