@@ -13,13 +13,11 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from tests.blackbox.canaries import HeededMint
 from tests.blackbox.conftest import Start
 from tests.blackbox.misbehaviour import refusing
+from tests.blackbox.signatures import key_id, signed_with
 from tests.blackbox.stub import Behaviour, Received, Stub, response, well
 from tests.fake_sts import keys_xml
 
@@ -61,23 +59,6 @@ KEYS = {
     "AKIACANARYROTATION01": "canary+secret+of+the+old+pair/0000000001",
     "AKIACANARYROTATION02": "canary+secret+of+the+new+pair/0000000002",
 }
-
-
-def signed_with(call: Received, secret: str, token: str | None = None) -> bool:
-    """Whether a call's signature is this secret's, by botocore's arithmetic."""
-    claimed = dict(part.split("=", 1) for part in call.header("authorization").split(" ", 1)[1].split(", "))
-    signed = {name: call.header(name) for name in claimed["SignedHeaders"].split(";")}
-    request = AWSRequest("POST", f"http://{call.header('host')}/", data=call.body, headers=signed)
-    request.context["timestamp"] = call.header("x-amz-date")
-    auth = SigV4Auth(Credentials("unused", secret, None), "cognito-idp", "eu-west-1")
-    auth.headers_to_sign = lambda found: found.headers
-    expected = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
-    return expected == claimed["Signature"] and call.header("x-amz-security-token") == (token or "")
-
-
-def key_id(call: Received) -> str:
-    """Whose keys a call says it was signed with."""
-    return call.header("authorization").split("Credential=")[1].split("/")[0]
 
 
 def test_keys_that_are_rotated_while_calls_run(start: Start) -> None:

@@ -294,8 +294,8 @@ export interface paths {
         get?: never;
         /**
          * Switch a user's second factors on and off
-         * @description `username` is percent-encoded; it may be an alias, or `sub:` and the user's `sub`. The factors that are named are switched on or off, the others stay as they are. `preferred` is the one
-         *     that Cognito asks for first: it is switched on by that; null, beside the factors that it concerns, is none of them.
+         * @description `username` is percent-encoded; it may be an alias, or `sub:` and the user's `sub`. The factors that are named are switched on or off, the others stay as they are. `preferred` is the one that
+         *     Cognito asks for first: it is switched on by that; null, beside the factors that it concerns, is none of them.
          */
         put: operations["setUserMfa"];
         post?: never;

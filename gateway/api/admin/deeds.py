@@ -1,24 +1,16 @@
 """What is done to one user besides its attributes: switched off and on, confirmed, signed out, a password, factors."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from gateway.api.admin.people import BY_NAME, FACTORS, NAMES, PATH, name_in, sub_in
+from gateway.api.admin import factors
+from gateway.api.admin.people import BY_NAME, NAMES, PATH, name_in, sub_in
 from gateway.api.admin.users import METADATA
 from gateway.api.exchange import Build, Exchange
 from gateway.api.inputs import Inputs
-from gateway.api.members import ANYTHING, FLAG, cognitos, structure
+from gateway.api.members import FLAG, cognitos, structure
 from gateway.api.route import Result, Route
-from gateway.errors import InvalidRequest
 from gateway.shapes import Shape
-
-_SETTINGS: Mapping[str, str] = {
-    "sms": "SMSMfaSettings",
-    "totp": "SoftwareTokenMfaSettings",
-    "email": "EmailMfaSettings",
-}
-_FACTORS = """The factors that are named are switched on or off, the others stay as they are. `preferred` is the one
-that Cognito asks for first: it is switched on by that; null, beside the factors that it concerns, is none of them."""
 
 
 def _deed(operation: str, build: Build) -> Callable[[Exchange], Awaitable[Result]]:
@@ -42,31 +34,6 @@ def _metadata(inputs: Inputs) -> dict[str, Any]:
 
 def _password(inputs: Inputs) -> dict[str, Any]:
     return {"Password": inputs.body["password"], "Permanent": inputs.body.get("permanent", True)}
-
-
-def _mfa(inputs: Inputs) -> dict[str, Any]:
-    """The settings of the factors that are named, and of the preferred one."""
-    body = inputs.body
-    preferred = body.get("preferred")
-    if preferred is not None and (not isinstance(preferred, str) or preferred not in FACTORS):
-        raise _refusal("member-value", f"must be one of {', '.join(FACTORS)}, or null")
-    if preferred is not None and body.get(preferred) is False:
-        raise _refusal("member-value", "names a factor that is switched off")
-    named = [name for name in FACTORS if name in body or name == preferred]
-    if not named:
-        raise _refusal("member-missing", "is missing, or the factors that are to change")
-    choice = {"PreferredMfa": False} if "preferred" in body else {}
-    return {
-        _SETTINGS[name]: {
-            "Enabled": body.get(name, True),
-            **(choice if name != preferred else {"PreferredMfa": True}),
-        }
-        for name in named
-    }
-
-
-def _refusal(reason: str, rule: str) -> InvalidRequest:
-    return InvalidRequest(reason, message=f"Member 'preferred' {rule}.", member="preferred")
 
 
 def _row(id_: str, action: str, operation: str, summary: str, *, triggers: bool = False) -> Route:
@@ -137,10 +104,10 @@ def routes() -> tuple[Route, ...]:
             "mfa",
             "AdminSetUserMFAPreference",
             "Switch a user's second factors on and off",
-            description=f"{BY_NAME} {_FACTORS}",
-            body=structure("SetUserMfa", None, {"preferred": ANYTHING, **dict.fromkeys(FACTORS, FLAG)}),
-            build=_mfa,
-            schemas={"preferred": {"enum": [*FACTORS, None]}},
+            description=f"{BY_NAME} {factors.ABOUT}",
+            body=structure("SetUserMfa", None, factors.MEMBERS),
+            build=lambda inputs: factors.settings(inputs.body),
+            schemas=factors.SCHEMAS,
             examples={"request": {"preferred": "totp", "sms": False}},
         ),
     )
