@@ -20,7 +20,7 @@ from tests.edge.conftest import ORIGIN, Edge
 from tests.edge.gateway import own_port
 from tests.edge.workers import ROOT, eventually
 
-ASSETS = ROOT / "gateway" / "api" / "assets"
+ASSETS = ROOT / "gateway" / "api" / "description" / "assets"
 
 
 @dataclass(frozen=True)
