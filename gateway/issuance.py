@@ -53,13 +53,10 @@ async def decide(rooms: Rooms, call: Call, caller: Caller, id_token: str) -> Iss
 
 
 async def _role(rooms: Rooms, call: Call, caller: Caller) -> tuple[Caller, Role | None]:
-    """The role by the token's word, or where that role does not trust it, by Cognito's."""
-    role = rooms.policy.credentials(caller)
-    if role is None or role.aws is None:
-        return caller, None
-    if role.aws.strict:
+    """The role by the token's word, or where one of those that it could be does not trust it, by Cognito's."""
+    wanted = [role.aws for role in rooms.policy.roles if role.aws is not None and role.has(caller)]
+    if any(aws.strict for aws in wanted):
         await admission.accepted(rooms, call, caller)
-    if role.aws.fresh:
+    if any(aws.fresh for aws in wanted):
         call.caller = caller = await rooms.protection.live(caller, rooms.questions(call))
-        role = rooms.policy.credentials(caller)
-    return caller, role
+    return caller, rooms.policy.credentials(caller)

@@ -10,7 +10,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html (role chaining).
 from collections.abc import Callable
 
 from gateway import sts
-from gateway.credentials import Credentials, RoleCredentials, Sign
+from gateway.credentials import RETRY_SECONDS, Credentials, RoleCredentials, Sign
 from gateway.errors import Unavailable, UpstreamError, UpstreamTimeout
 from gateway.keypair import KeyPair
 from gateway.policy import RoleCredentials as Wanted
@@ -21,9 +21,9 @@ _MESSAGE = "AWS did not give the credentials."
 
 
 class RoleSessions:
-    """Starts sessions. Nothing is remembered here, and nothing that waits is shared."""
+    """Starts sessions. Of those that failed it remembers for a moment that they did; nothing that waits is shared."""
 
-    __slots__ = ("_learn_clock", "_log", "_now", "_origin", "_sign", "_source", "_transport")
+    __slots__ = ("_failed", "_learn_clock", "_log", "_now", "_origin", "_sign", "_source", "_transport")
 
     def __init__(  # noqa: PLR0913 - what STS needs to be told, by name
         self,
@@ -44,6 +44,7 @@ class RoleSessions:
         self._now = now
         self._learn_clock = learn_clock
         self._log = log
+        self._failed: dict[tuple[str, str], tuple[float, type[UpstreamError], str]] = {}
 
     async def start(self, wanted: Wanted, *, sub: str, username: str | None) -> KeyPair:
         """The credentials of a new session.
@@ -54,6 +55,11 @@ class RoleSessions:
             Unavailable: there are no keys to ask with.
 
         """
+        now, key = self._now(), (wanted.role_arn, sub)
+        self._failed = {each: found for each, found in self._failed.items() if found[0] > now}
+        if key in self._failed:
+            _, failed, reason = self._failed[key]
+            raise failed(reason, message=_MESSAGE)
         role = RoleCredentials(
             self._source,
             wanted.role_arn,
@@ -67,11 +73,12 @@ class RoleSessions:
             learn_clock=self._learn_clock,
         )
         try:
-            return await role.current(self._now())
+            return await role.current(now)
         except Unavailable as error:
             reason = role.last_failure or error.reason
         if reason == "credentials":
             raise Unavailable("credentials")
         self._log(f"no session of {wanted.role_arn} for a member: {reason}")
         failed = UpstreamTimeout if reason.endswith("timeout") else UpstreamError
+        self._failed[key] = now + RETRY_SECONDS, failed, reason
         raise failed(reason, message=_MESSAGE)

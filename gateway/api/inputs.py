@@ -7,7 +7,7 @@ Source: RFC 3986 section 3.4; RFC 8259; RFC 9110 section 8.3.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -33,8 +33,8 @@ class Inputs:
     """Judged values, by their REST names."""
 
     path: Mapping[str, str]
-    query: Mapping[str, Any]
-    body: dict[str, Any]
+    query: Mapping[str, Any] = field(repr=False)
+    body: dict[str, Any] = field(repr=False)
 
 
 async def judged(route: Route, values: tuple[str, ...], query: bytes, heard: Heard) -> Inputs:

@@ -10,7 +10,7 @@ from functools import cache
 from gateway.operations import catalogue
 from gateway.shapes import Shape
 
-MAX_CURSOR_CHARACTERS = 4096
+MAX_CURSOR_CHARACTERS = 6144  # of the 8192 bytes that path and query may have
 MAX_PAGE = 60
 
 TEXT = Shape(name="text", type="string")

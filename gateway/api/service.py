@@ -37,6 +37,7 @@ class Api:
             return
         heard: Heard = scope["heard"]
         response = await self._respond(scope, heard)
+        heard.reading.leave()  # who reads slowly takes nobody's place
         if scope["method"] == "HEAD":
             response.body = b""  # the headers say how long it would be
         if heard.unread:

@@ -314,6 +314,37 @@ async def test_a_strict_role_shows_cognito_the_token() -> None:
     assert not aws.forms
 
 
+async def test_a_strict_role_is_strict_whoever_is_asked_first() -> None:
+    """Which of two roles gives the credentials may change with the live groups; what one of them wants, holds."""
+    boss = '[roles.boss]\ngroups = ["boss"]\nallow = []\nstrict = true\n[roles.boss.aws]\nrole_arn = "{}"\n'
+    world = World(FRESH + boss.format("arn:aws:iam::123456789012:role/Boss"))
+    aws = Aws(world)
+
+    def people(request: Request) -> Answer:
+        if operation_of(request) == "GetUser":
+            return refusal("NotAuthorizedException", "Access Token has been revoked")
+        return answer({
+            "Username": "alice", "Enabled": True, "Groups": [{"GroupName": "boss"}],
+            "UserAttributes": [{"Name": "sub", "Value": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"}],
+        })  # fmt: skip
+
+    world.cognito.people = people
+    assert ((await ask(world, "reports", "boss")).status, world.reason) == (401, "strict")
+    assert not aws.forms
+
+
+@pytest.mark.parametrize("ends", [1e300, 0, -5, True, "soon", None])
+async def test_an_identity_pool_s_impossible_keys_are_not_given(world: World, aws: Aws, ends: Any) -> None:
+    """What has ended, or never ends, is no answer of AWS's: 502, and nothing of it is kept."""
+    keys = {"AccessKeyId": "ASIAOFTHEPOOL0000001", "SecretKey": "pool/CANARY", "SessionToken": "pool-CANARY=="}
+    identity = answer({"IdentityId": "us-east-1:11111111-2222-4333-8444-555555555555"})
+    aws.script = [identity, answer({"Credentials": keys | {"Expiration": ends}})]
+    assert (await ask(world, "other")).status == 502
+    aws.script = [answer({"IdentityId": ends})]
+    assert (await ask(world, "other")).status == 502
+    assert (await ask(world, "other")).status == 200
+
+
 async def test_sts_s_refusals_are_the_gateway_s_own(world: World, aws: Aws) -> None:
     """Nothing of what STS says is passed on: refused, broken, or not STS's is 502, too late is 504."""
     for scripted, status in (
@@ -328,6 +359,9 @@ async def test_sts_s_refusals_are_the_gateway_s_own(world: World, aws: Aws) -> N
         assert (reply.status, reply.json["detail"]) == (status, "AWS did not give the credentials.")
         assert b"CANARY" not in reply.body
         assert b"arn:" not in reply.body
+        assert (await ask(world, "reports")).json["detail"] == reply.json["detail"]  # STS is spared for a moment
+        assert not aws.forms
+        world.clock.tick(2.0)
     assert "sts:AccessDenied" in world.logged[1]
     assert (await ask(world, "reports")).status == 200  # and nothing of it was kept
 

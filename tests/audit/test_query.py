@@ -23,6 +23,34 @@ def name(*texts: str) -> query.Names:
 
 
 @pytest.mark.parametrize(
+    ("typed", "value", "found"),
+    [
+        ("", "", True),
+        ("", "a", False),
+        ("*", "", True),
+        ("a*a", "a", False),
+        ("a*a", "aa", True),
+        ("*b*", "aBc", True),
+        ("a*b*c", "a-b-c", True),
+        ("a*b*c", "a-c-b", False),
+        ("a*b*b", "ab", False),
+        ("*a*a*b", "a" * 128, False),
+        ("a.c", "abc", False),
+    ],
+)
+def test_stars_stand_for_anything(typed: str, value: str, found: bool) -> None:  # noqa: FBT001 - the claim
+    """Each piece is found once, in its order, and none overlaps another."""
+    assert query.name(typed).fits(value) is found
+
+
+def test_a_name_that_strangers_chose_costs_no_time_to_look_for() -> None:
+    """R-22: a form with stars that fails at the end only fails at once: ten thousand lines, not a second."""
+    line = LINE | {"target": {"username": "a" * 128}}
+    wanted = Query(targets=name("*a*a*a*a*a*a*a*b"))
+    assert not any(wanted.matches(line) for _ in range(10_000))
+
+
+@pytest.mark.parametrize(
     ("wanted", "found"),
     [
         (Query(), True),

@@ -60,8 +60,10 @@ async def may_add_groups(exchange: Exchange, decided: Decided) -> None:
         Decided: they are asked for.
 
     """
+    if not decided.allowed:
+        return
     inputs = await exchange.inputs()
-    if asks_for(inputs, "groups") and decided.allowed:
+    if asks_for(inputs, "groups"):
         name = name_in(inputs) if "username" in inputs.path else "anybody"
         await exchange.call(_OPERATION, _asking({"Username": name}))
 

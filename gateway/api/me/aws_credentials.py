@@ -6,7 +6,7 @@ Prohibition: the caller never names a role, a duration or a tag.
 Source: https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sourcing-external.html
 """
 
-import math
+import re
 from collections.abc import Hashable
 from hashlib import sha256
 from typing import Any
@@ -23,6 +23,8 @@ from gateway.operations import own
 from gateway.shapes import Shape
 
 MAX_TOKEN_CHARACTERS = 16_384
+_LONGEST_SECONDS = 48 * 3600.0
+_IDENTITY = re.compile(r"[\w-]{1,32}:[0-9a-f-]{1,64}", re.ASCII)
 
 CREDENTIALS: Schema = {
     "type": "object",
@@ -98,21 +100,22 @@ async def _of_identity_pool(exchange: Exchange, token: str) -> KeyPair:
     logins = {exchange.context.pool.provider: token}
     names, service = {"Logins": "idToken"}, "cognito-identity"
     identity = await exchange.call(get_id, lambda _inputs: {"Logins": logins}, names=names, service=service)
-    if not isinstance(identity.get("IdentityId"), str):
+    if not isinstance(name := identity.get("IdentityId"), str) or not _IDENTITY.fullmatch(name):
         raise of_error(UpstreamError("upstream-not-json"))
     found = await exchange.call(
         get_credentials,
-        lambda _inputs: {"IdentityId": identity["IdentityId"], "Logins": logins},
+        lambda _inputs: {"IdentityId": name, "Logins": logins},
         names=names,
         service=service,
     )
+    now = exchange.context.now()
     match found.get("Credentials"):
         case {
             "AccessKeyId": str(key_id),
             "SecretKey": str(secret),
             "SessionToken": str(session),
             "Expiration": int() | float() as ends,
-        } if math.isfinite(ends):
+        } if not isinstance(ends, bool) and now < ends < now + _LONGEST_SECONDS:
             return KeyPair(key_id, secret, session, float(ends))
     raise of_error(UpstreamError("upstream-not-json"))
 
