@@ -7,6 +7,7 @@ import pytest
 from gateway.api.auth import cookies
 from gateway.api.auth.cookies import Kept, Page
 from gateway.errors import Denied, InvalidRequest, UnsupportedMedia
+from tests.world import Reply, World, answer, refusal
 
 HERE = {"host": "gw.example.com", "origin": "https://gw.example.com", "content-type": "application/json"}
 TOKEN = "eyJ.refresh-token_A.B.C="
@@ -155,3 +156,112 @@ def test_two_cookie_headers_are_read_as_one() -> None:
 def test_its_token_stands_in_no_repr() -> None:
     """R-01: a record that a defect's traceback may show."""
     assert TOKEN not in repr(Kept(TOKEN, "client0001"))
+
+
+LONG = "e" * 4096
+GONE = cookies.forgotten(Page(secure=True))
+
+
+def kept_by(world: World, token: str, username: str) -> str:
+    """The cookie as a browser sends it."""
+    text = cookies.written(Kept(token, world.mint.client_id, username), Page(secure=True))
+    if text is None:
+        pytest.fail("it fits")
+    return pair(text)
+
+
+async def asked(path: str, body: dict[str, Any], **given: str) -> Reply:
+    """What a browser with Bob's cookie gets of a Cognito that gives these tokens to Ann."""
+    world = World()
+    result = {"AccessToken": world.mint.access(username="ann"), "ExpiresIn": 3600, "TokenType": "Bearer", **given}
+    world.cognito.script = lambda _request: answer({"AuthenticationResult": result})
+    return await world.rest("POST", f"/auth/{path}", body, headers=HERE | {"cookie": kept_by(world, "eyJ.bob", "bob")})
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "given"),
+    [
+        ("sign-in", {"username": "ann", "password": "Passw0rd!"}, {"RefreshToken": LONG}),
+        ("sign-in", {"username": "ann", "password": "Passw0rd!"}, {}),
+        ("challenge", {"username": "ann", "challenge": "SMS_MFA", "code": "123456"}, {"RefreshToken": LONG}),
+        ("refresh", {}, {"RefreshToken": LONG}),
+        ("refresh", {"refreshToken": "eyJ.ann"}, {"RefreshToken": LONG}),
+        ("refresh", {"refreshToken": LONG}, {}),
+    ],
+)
+async def test_whoever_gets_no_cookie_does_not_keep_another_s(
+    path: str, body: dict[str, Any], given: dict[str, str]
+) -> None:
+    """Ann signs in where Bob's cookie is, and hers does not fit: the next refresh must not make her Bob."""
+    reply = await asked(path, body | {"cookie": True}, **given)
+    assert (reply.status, reply.json["cookie"], reply.headers["set-cookie"]) == (200, False, GONE)
+    assert reply.json["tokens"].get("refreshToken") == given.get("RefreshToken")
+
+
+async def test_a_cookie_that_holds_what_is_refreshed_stays() -> None:
+    """No new token came: it is as good as before. And nobody who asked for no cookie loses one."""
+    reply = await asked("refresh", {})
+    assert reply.json["cookie"] is True
+    assert pair(reply.headers["set-cookie"]).endswith(":eyJ.bob")
+    reply = await asked("refresh", {"refreshToken": "eyJ.ann"}, RefreshToken="eyJ.new")
+    assert (reply.json["cookie"], reply.json["tokens"]["refreshToken"]) == (False, "eyJ.new")
+    assert "set-cookie" not in reply.headers
+
+
+async def test_a_cookie_that_cannot_be_written_anew_stays_as_it_is() -> None:
+    """The name that the new access token says may be longer than the one that the cookie has."""
+    world, page = World(), Page(secure=True)
+    client = world.mint.client_id
+    longest = next(size for size in range(4096, 0, -1) if cookies.written(Kept("x" * size, client), page))
+    result = {"AccessToken": world.mint.access(username="ann"), "ExpiresIn": 3600}
+    world.cognito.script = lambda _request: answer({"AuthenticationResult": result})
+    headers = HERE | {"cookie": kept_by(world, "x" * longest, "")}
+    reply = await world.rest("POST", "/auth/refresh", {}, headers=headers)
+    assert (reply.status, reply.json["cookie"], reply.headers.get("set-cookie")) == (200, True, None)
+
+
+@pytest.mark.parametrize(
+    ("type_", "message", "status", "set_cookie"),
+    [
+        ("UnsupportedOperationException", "This operation is not supported for this client.", 400, GONE),
+        ("UnsupportedTokenTypeException", "Unsupported token type", 400, GONE),
+        ("UnauthorizedException", "The token was not issued to this client.", 400, GONE),
+        ("UnauthorizedException", "Invalid client or secret", 400, None),
+        ("TooManyRequestsException", "Rate exceeded", 429, None),
+    ],
+)
+async def test_a_browser_can_sign_out_where_cognito_revokes_nothing(
+    type_: str, message: str, status: int, set_cookie: str | None
+) -> None:
+    """The refusal is told, for the token lives on; the browser has it no more, unless asking again may help."""
+    world = World()
+    world.cognito.script = lambda _request: refusal(type_, message)
+    headers = HERE | {"cookie": kept_by(world, TOKEN, "ann")}
+    reply = await world.rest("POST", "/auth/sign-out", {}, headers=headers)
+    assert (reply.status, reply.json["type"], reply.headers.get("set-cookie")) == (status, type_, set_cookie)
+    reply = await world.rest("POST", "/auth/sign-out", {"refreshToken": "eyJ.body"}, headers=headers)
+    assert (reply.status, reply.headers.get("set-cookie")) == (status, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "token", "username", "set_cookie"),
+    [
+        ({"refreshToken": TOKEN}, TOKEN, "", GONE),
+        ({"refreshToken": TOKEN}, "eyJ.bob", "bob", None),
+        ({"everywhere": True}, "eyJ.ann", "ann", GONE),
+        ({"everywhere": True}, "eyJ.bob", "bob", None),
+        ({"everywhere": True}, "eyJ.who", "", None),
+        ({"everywhere": True, "refreshToken": TOKEN}, "eyJ.ann", "ann", GONE),
+        ({"refreshToken": TOKEN}, None, "", GONE),
+    ],
+)
+async def test_a_sign_out_leaves_the_cookie_of_another_session(
+    body: dict[str, Any], token: str | None, username: str, set_cookie: str | None
+) -> None:
+    """What is forgotten and not revoked would live on where nobody can end it. What no gateway wrote may go."""
+    world = World()
+    cookie = "__Host-gateway-refresh=rubbish" if token is None else kept_by(world, token, username)
+    bearer = world.token(username="ann")
+    reply = await world.rest("POST", "/auth/sign-out", body, bearer, headers=HERE | {"cookie": cookie})
+    assert (reply.status, reply.headers.get("set-cookie")) == (204, set_cookie)
+    assert len(world.cognito.requests) == 1

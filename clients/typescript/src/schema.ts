@@ -376,7 +376,7 @@ export interface paths {
         put?: never;
         /**
          * Answer a challenge
-         * @description Send back the challenge's `session` and `username` with the answer: `newPassword` (and `attributes`), `code`, `answer`, `password`, `srpA`, `credential`, or `secretBlock`, `signature` and `timestamp`; `responses` holds what else Cognito's ChallengeResponses may. `MFA_SETUP` without `code` gives the secret of an authenticator app, as text and as QR code, and a new `session`; with that and the app's `code` it goes on. Without `clientId` it is the first of the gateway's clients. With `cookie` the refresh token goes into an HttpOnly, SameSite=Strict cookie and not into the body: for pages of the gateway's own origin only, 403 for others. Where it is longer than browsers take, it stays in the body and `cookie` of the answer is false.
+         * @description Send back the challenge's `session` and `username` with the answer: `newPassword` (and `attributes`), `code`, `answer`, `password`, `srpA`, `credential`, or `secretBlock`, `signature` and `timestamp`; `responses` holds what else Cognito's ChallengeResponses may. `MFA_SETUP` without `code` gives the secret of an authenticator app, as text and as QR code, and a new `session`; with that and the app's `code` it goes on. Without `clientId` it is the first of the gateway's clients. With `cookie` the refresh token goes into an HttpOnly, SameSite=Strict cookie and not into the body: for pages of the gateway's own origin only, 403 for others. Where it is longer than browsers take, it stays in the body, `cookie` of the answer is false, and a cookie that was there is forgotten.
          */
         post: operations["answerChallenge"];
         delete?: never;
@@ -456,7 +456,7 @@ export interface paths {
         put?: never;
         /**
          * New tokens for a refresh token
-         * @description The refresh token is the body's, or else the cookie's; a client that rotates them gives a new one each time. `username` is needed only where the policy opens InitiateAuth and not GetTokensFromRefreshToken, for a client with a secret. Without `clientId` it is the first of the gateway's clients. With `cookie` the refresh token goes into an HttpOnly, SameSite=Strict cookie and not into the body: for pages of the gateway's own origin only, 403 for others. Where it is longer than browsers take, it stays in the body and `cookie` of the answer is false.
+         * @description The refresh token is the body's, or else the cookie's; a client that rotates them gives a new one each time. `username` is needed only where the policy opens InitiateAuth and not GetTokensFromRefreshToken, for a client with a secret. Without `clientId` it is the first of the gateway's clients. With `cookie` the refresh token goes into an HttpOnly, SameSite=Strict cookie and not into the body: for pages of the gateway's own origin only, 403 for others. Where it is longer than browsers take, it stays in the body, `cookie` of the answer is false, and a cookie that was there is forgotten.
          */
         post: operations["refresh"];
         delete?: never;
@@ -496,7 +496,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description Gives tokens, or the first challenge. `flow`: `password` (USER_PASSWORD_AUTH, the default; needs `password`), `srp` (USER_SRP_AUTH; needs `srpA`), `choice` (USER_AUTH), `custom` (CUSTOM_AUTH); the app client must have it on. Without `clientId` it is the first of the gateway's clients. With `cookie` the refresh token goes into an HttpOnly, SameSite=Strict cookie and not into the body: for pages of the gateway's own origin only, 403 for others. Where it is longer than browsers take, it stays in the body and `cookie` of the answer is false. Whether a name that does not exist is told apart from a wrong password is the app client's setting (PreventUserExistenceErrors).
+         * @description Gives tokens, or the first challenge. `flow`: `password` (USER_PASSWORD_AUTH, the default; needs `password`), `srp` (USER_SRP_AUTH; needs `srpA`), `choice` (USER_AUTH), `custom` (CUSTOM_AUTH); the app client must have it on. Without `clientId` it is the first of the gateway's clients. With `cookie` the refresh token goes into an HttpOnly, SameSite=Strict cookie and not into the body: for pages of the gateway's own origin only, 403 for others. Where it is longer than browsers take, it stays in the body, `cookie` of the answer is false, and a cookie that was there is forgotten. Whether a name that does not exist is told apart from a wrong password is the app client's setting (PreventUserExistenceErrors).
          */
         post: operations["signIn"];
         delete?: never;
@@ -516,7 +516,7 @@ export interface paths {
         put?: never;
         /**
          * Sign out, here or everywhere
-         * @description Revokes the refresh token of the body or of the cookie, with the access tokens that it gave, and lets the browser forget the cookie. With `everywhere` it revokes all of the bearer's, and the gateway accepts none of its tokens any more. Without anything to end it is done already: 204.
+         * @description Revokes the refresh token of the body, or else of the cookie, with the access tokens that it gave. With `everywhere` it revokes all of the bearer's, and the gateway accepts none of its tokens any more. The browser forgets the cookie whose token has ended; another user's, or one with another token than the body's, stays, and an empty body ends it. Where Cognito will never revoke the cookie's token (a client without token revocation), its refusal is the answer, and the browser forgets the cookie all the same. Without anything to end it is done already: 204.
          */
         post: operations["signOut"];
         delete?: never;

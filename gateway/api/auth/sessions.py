@@ -1,10 +1,12 @@
 """`/auth`: what a sign-in leaves behind: new tokens for its refresh token, and its end.
 
 Duty: rows over Cognito's unsigned operations; the refresh token comes in the body or in the browser's cookie.
-Prohibition: no cookie is used for a page of another origin; no token is kept here.
+Prohibition: no cookie is used for a page of another origin, and none is forgotten for what was said of another token;
+no token is kept here.
 Source: GetTokensFromRefreshToken, InitiateAuth, RevokeToken and GlobalSignOut in Cognito's API reference.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -23,10 +25,15 @@ from gateway.errors import GatewayError, TokenError
 from gateway.headers import token
 
 _ROTATES, _STARTS = "GetTokensFromRefreshToken", "InitiateAuth"
-_DEAD = frozenset({
-    "NotAuthorizedException", "RefreshTokenReuseException", "UnauthorizedException", "UnsupportedTokenTypeException",
-})  # fmt: skip
-"""What Cognito says of a refresh token that will never be good again."""
+_DEAD = re.compile(r"invalid refresh token|refresh token has (?:been revoked|expired)", re.IGNORECASE)
+"""What Cognito's NotAuthorizedException says of a refresh token that will never be good again.
+
+The same type stands for a client secret that is wrong in the settings, for a disabled user, and for the gateway's own
+refusal of a bearer. RefreshTokenReuseException is none of it: of two tabs that refresh at once, the one that comes
+second would wipe what the first was just given.
+"""
+_ENDLESS = frozenset({"UnauthorizedException", "UnsupportedOperationException", "UnsupportedTokenTypeException"})
+"""What RevokeToken says of a token that it will never revoke."""
 _NAMES: Mapping[str, str] = {"Token": "refreshToken"}
 
 
@@ -76,19 +83,32 @@ async def _refresh(exchange: Exchange) -> Result:
             _ROTATES if rotates else _STARTS, lambda inputs: _renew(exchange, inputs, rotates=rotates), names=_NAMES
         )
     except Problem as problem:
-        raise _without_cookie(exchange, problem) from None
-    kept, page = _brought(exchange, await exchange.inputs())
+        raise await _without_cookie(exchange, problem, gone=_dead(problem)) from None
+    inputs = await exchange.inputs()
+    kept, page = _brought(exchange, inputs)
     result = found.get("AuthenticationResult") or {}
-    return auth_tokens.signed_in(
-        result, replace(kept, refresh_token=result.get("RefreshToken") or kept.refresh_token), page
-    )
+    new = result.get("RefreshToken")
+    stays = not new and "refreshToken" not in inputs.body
+    return auth_tokens.signed_in(result, replace(kept, refresh_token=new or kept.refresh_token), page, stays=stays)
 
 
-def _without_cookie(exchange: Exchange, problem: Problem) -> Problem:
-    """The problem, and what makes a browser forget a cookie that Cognito does not take any more."""
-    page = _own_page(exchange)
-    if page is not None and not exchange.heard.dry_run and problem.type in _DEAD and cookies.sent(exchange.scope):
-        problem.set_cookie = cookies.forgotten(page)
+def _dead(problem: Problem) -> bool:
+    """Whether it is Cognito's word that the refresh token will never be good again."""
+    return problem.type == "NotAuthorizedException" and _DEAD.search(problem.detail) is not None
+
+
+def _endless(problem: Problem) -> bool:
+    """Whether it will never be revoked either: then at least the browser gets rid of it, for whoever signs out.
+
+    UnauthorizedException also says that the client's secret is wrong in the settings, which can be put right.
+    """
+    return problem.type in _ENDLESS and "secret" not in problem.detail.lower()
+
+
+async def _without_cookie(exchange: Exchange, problem: Problem, *, gone: bool) -> Problem:
+    """The problem, and what makes the browser forget the cookie, where it is its token that is `gone`."""
+    if gone and "refreshToken" not in (await exchange.inputs()).body:
+        problem.set_cookie = cookies.forgotten(cookies.page(exchange.scope))
     return problem
 
 
@@ -102,19 +122,33 @@ def _own_page(exchange: Exchange) -> Page | None:
 async def _sign_out(exchange: Exchange) -> Result:
     inputs = await exchange.peek("RevokeToken", "GlobalSignOut")
     everywhere = inputs is not None and inputs.body.get("everywhere") is True
-    brings = inputs is None or everywhere or "refreshToken" in inputs.body or cookies.sent(exchange.scope)
-    if brings or token(exchange.heard.found) is not None:
+    brings = inputs is None or "refreshToken" in inputs.body or cookies.sent(exchange.scope)
+    if everywhere:
+        await exchange.call("GlobalSignOut", lambda _inputs: _bearer(exchange))
+    elif brings or token(exchange.heard.found) is not None:
         try:
-            if everywhere:
-                await exchange.call("GlobalSignOut", lambda _inputs: _bearer(exchange))
-            else:
-                await exchange.call("RevokeToken", lambda inputs: _revoked(exchange, inputs), names=_NAMES)
+            await exchange.call("RevokeToken", lambda inputs: _revoked(exchange, inputs), names=_NAMES)
         except Problem as problem:
-            raise _without_cookie(exchange, problem) from None
+            raise await _without_cookie(exchange, problem, gone=_dead(problem) or _endless(problem)) from None
     elif exchange.heard.dry_run:
         return Result({"allowed": True})
     page = _own_page(exchange)
-    return Result(None, 204, (("set-cookie", cookies.forgotten(page)),) if page is not None else ())
+    if page is None or not _ended(exchange, await exchange.inputs(), page):
+        return Result(None, 204)
+    return Result(None, 204, (("set-cookie", cookies.forgotten(page)),))
+
+
+def _ended(exchange: Exchange, inputs: Inputs, page: Page) -> bool:
+    """Whether what has ended is what the cookie holds: a token that is forgotten unrevoked would live on unseen."""
+    try:
+        kept = cookies.read(exchange.scope, page)
+    except GatewayError:  # nothing can be done with it
+        return True
+    if kept is None:
+        return True
+    if inputs.body.get("everywhere") is True:
+        return exchange.known is not None and exchange.known.username == kept.username
+    return bool(inputs.body.get("refreshToken", kept.refresh_token) == kept.refresh_token)
 
 
 def _bearer(exchange: Exchange) -> dict[str, Any]:
@@ -162,9 +196,12 @@ def routes() -> tuple[Route, ...]:
             method="POST",
             path="/auth/sign-out",
             summary="Sign out, here or everywhere",
-            description="Revokes the refresh token of the body or of the cookie, with the access tokens that it gave, "
-            "and lets the browser forget the cookie. With `everywhere` it revokes all of the bearer's, and the gateway "
-            "accepts none of its tokens any more. Without anything to end it is done already: 204.",
+            description="Revokes the refresh token of the body, or else of the cookie, with the access tokens that it "
+            "gave. With `everywhere` it revokes all of the bearer's, and the gateway accepts none of its tokens any "
+            "more. The browser forgets the cookie whose token has ended; another user's, or one with another token "
+            "than the body's, stays, and an empty body ends it. Where Cognito will never revoke the cookie's token "
+            "(a client without token revocation), its refusal is the answer, and the browser forgets the cookie all "
+            "the same. Without anything to end it is done already: 204.",
             tag="auth",
             security="public",
             operations=("RevokeToken", "GlobalSignOut"),
