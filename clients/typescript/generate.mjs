@@ -40,7 +40,7 @@ function pruned(document) {
     }
     Object.values(part).forEach(reach);
   };
-  reach([paths, { $ref: "#/components/schemas/Problem" }]);
+  reach([paths, { $ref: "#/components/schemas/Problem" }, { $ref: "#/components/schemas/Decision" }]);
   const sorted = ([kind, found]) => [kind, Object.fromEntries(Object.entries(found).sort(([a], [b]) => (a < b ? -1 : 1)))];
   return { ...document, paths, components: Object.fromEntries(Object.entries(components).map(sorted).sort()) };
 }

@@ -38,7 +38,7 @@ type Told<Responses> = Responses extends { 201: infer Message }
     : Responses extends { 204: unknown }
       ? undefined
       : Responses extends { 200: infer Message }
-        ? Exclude<Json<Message>, Decision>
+        ? Json<Message>
         : never;
 
 /** What a call gives. */

@@ -1278,7 +1278,7 @@ export interface operations {
                     "application/json": {
                         cursor: string | null;
                         items: components["schemas"]["AuditLine"][];
-                    } | components["schemas"]["Decision"];
+                    };
                 };
             };
         };
@@ -1305,7 +1305,7 @@ export interface operations {
                     "application/json": {
                         cursor: string | null;
                         items: components["schemas"]["Group"][];
-                    } | components["schemas"]["Decision"];
+                    };
                 };
             };
         };
@@ -1323,15 +1323,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description A new group */
             201: {
                 headers: {
@@ -1361,7 +1352,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Group"] | components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["Group"];
                 };
             };
         };
@@ -1378,15 +1369,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -1418,7 +1400,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Group"] | components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["Group"];
                 };
             };
         };
@@ -1449,7 +1431,7 @@ export interface operations {
                     "application/json": {
                         cursor: string | null;
                         items: components["schemas"]["User"][];
-                    } | components["schemas"]["Decision"];
+                    };
                 };
             };
         };
@@ -1469,7 +1451,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Health"] | components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["Health"];
                 };
             };
         };
@@ -1489,7 +1471,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Policy"] | components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["Policy"];
                 };
             };
         };
@@ -1524,7 +1506,7 @@ export interface operations {
                         cursor: string | null;
                         items: components["schemas"]["User"][];
                         scanned?: number;
-                    } | components["schemas"]["Decision"];
+                    };
                 };
             };
         };
@@ -1542,15 +1524,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description A new user */
             201: {
                 headers: {
@@ -1582,7 +1555,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["User"] | components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["User"];
                 };
             };
         };
@@ -1599,15 +1572,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -1633,15 +1597,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -1667,15 +1622,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -1697,15 +1643,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -1727,15 +1664,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -1770,7 +1698,7 @@ export interface operations {
                     "application/json": {
                         cursor: string | null;
                         items: components["schemas"]["Group"][];
-                    } | components["schemas"]["Decision"];
+                    };
                 };
             };
         };
@@ -1789,15 +1717,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -1821,15 +1740,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -1855,15 +1765,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -1889,15 +1790,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -1923,15 +1815,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -1953,15 +1836,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -1990,7 +1864,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": (components["schemas"]["SignedIn"] | components["schemas"]["Challenge"]) | components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["SignedIn"] | components["schemas"]["Challenge"];
                 };
             };
         };
@@ -2008,15 +1882,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -2045,7 +1910,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Confirmed"] | components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["Confirmed"];
                 };
             };
         };
@@ -2072,7 +1937,7 @@ export interface operations {
                     "application/json": {
                         /** @description Where a code went; null for what Cognito does not tell. */
                         delivery: components["schemas"]["Delivery"];
-                    } | components["schemas"]["Decision"];
+                    };
                 };
             };
         };
@@ -2096,7 +1961,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignedIn"] | components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["SignedIn"];
                 };
             };
         };
@@ -2123,7 +1988,7 @@ export interface operations {
                     "application/json": {
                         /** @description Where a code went; null for what Cognito does not tell. */
                         delivery: components["schemas"]["Delivery"];
-                    } | components["schemas"]["Decision"];
+                    };
                 };
             };
         };
@@ -2147,7 +2012,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": (components["schemas"]["SignedIn"] | components["schemas"]["Challenge"]) | components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["SignedIn"] | components["schemas"]["Challenge"];
                 };
             };
         };
@@ -2165,15 +2030,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -2196,15 +2052,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Sign up */
             201: {
                 headers: {
@@ -2231,7 +2078,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Me"] | components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["Me"];
                 };
             };
         };
@@ -2245,15 +2092,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -2285,7 +2123,7 @@ export interface operations {
                     "application/json": {
                         /** @description Codes that verify new values. */
                         deliveries: components["schemas"]["Delivery"][];
-                    } | components["schemas"]["Decision"];
+                    };
                 };
             };
         };
@@ -2309,7 +2147,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AwsCredentials"] | components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["AwsCredentials"];
                 };
             };
         };
@@ -2327,15 +2165,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -2358,15 +2187,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -2391,7 +2211,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Permissions"] | components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["Permissions"];
                 };
             };
         };
@@ -2409,15 +2229,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -2446,7 +2257,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TotpSetup"] | components["schemas"]["Decision"];
+                    "application/json": components["schemas"]["TotpSetup"];
                 };
             };
         };
@@ -2464,15 +2275,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Decided, not done: a dry run. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
             /** @description Done. */
             204: {
                 headers: {
@@ -2504,7 +2306,7 @@ export interface operations {
                     "application/json": {
                         /** @description Where a code went; null for what Cognito does not tell. */
                         delivery: components["schemas"]["Delivery"];
-                    } | components["schemas"]["Decision"];
+                    };
                 };
             };
         };

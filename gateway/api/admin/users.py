@@ -13,7 +13,9 @@ from gateway.api.route import Result, Route, Schema
 from gateway.errors import InvalidRequest
 from gateway.shapes import Shape
 
-METADATA = cognitos("AdminConfirmSignUp", "ClientMetadata")
+MAX_METADATA_CHARACTERS = 16_384  # Cognito's own 131,072 are more than a whole body may have
+_METADATA = Shape(name="metadata", type="string", high=MAX_METADATA_CHARACTERS)
+METADATA = Shape(name="ClientMetadata", type="map", key=_METADATA, element=_METADATA)
 """What a deed hands to the pool's Lambda triggers; a role must name its keys."""
 _VALIDATION_DATA = Shape(
     name="ValidationData",

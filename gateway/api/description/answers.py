@@ -110,13 +110,12 @@ SCHEMAS: Mapping[str, Schema] = {
         "additionalProperties": False,
     },
 }  # fmt: skip
-DECISION = {"$ref": "#/components/schemas/Decision"}
-
 PARAMETERS: Mapping[str, dict[str, Any]] = {
     "DryRun": {
         "name": "X-Gateway-Dry-Run",
         "in": "header",
-        "description": "`true`: only decide, and answer 200 with a Decision. Nothing is done.",
+        "description": "`true`: only decide, and answer 200 with a Decision. Nothing is done. It goes with every "
+        "request; no operation names it, so that what they answer is told without it.",
         "schema": {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$"},
         "example": "true",
     },

@@ -7,7 +7,7 @@ Source: AWS JSON 1.1; OpenAPI 3.1.1 section 4.8.10.
 
 from typing import Any
 
-from gateway.api.description.answers import AWS, AWS_MEDIA_TYPE, DECISION, headers, references
+from gateway.api.description.answers import AWS, AWS_MEDIA_TYPE, headers, references
 from gateway.api.description.json_schema import Schema, members, schema
 from gateway.operations import USER_POOLS, Operation, catalogue
 from gateway.policy_file import IDENTITY_OPERATIONS
@@ -17,7 +17,7 @@ _FILLED_IN = frozenset({"UserPoolId", "IdentityPoolId"})  # by the gateway, wher
 _LONG = 100  # characters of a pattern that is worth a name
 _DESCRIPTION = """\
 Any AWS SDK or CLI works unmodified with the caller's JWT as its session token. The body is that operation's; \
-`UserPoolId` may be left out. The answer is Cognito's own, or a Decision where it is a dry run. Which operations a \
+`UserPoolId` may be left out. The answer is Cognito's own. Which operations a \
 caller may use, and on whom, the policy decides; unsigned operations that it lists as public need no token."""
 
 
@@ -71,7 +71,7 @@ class Bodies:
 def endpoint(bodies: Bodies) -> dict[str, Any]:
     """The operation object of `POST /`; fills `bodies`."""
     by_target = {operation.target: bodies.add(operation) for operation in served()}
-    decided = {"schema": {"anyOf": [{"type": "object", "title": "CognitoAnswer"}, DECISION]}, "example": {}}
+    told = {"schema": {"type": "object", "title": "CognitoAnswer"}, "example": {}}
     return {
         "operationId": "callCognito",
         "summary": "Any operation of Cognito's, as the AWS SDKs send it",
@@ -87,7 +87,6 @@ def endpoint(bodies: Bodies) -> dict[str, Any]:
                 "schema": {"type": "string", "enum": sorted(by_target)},
                 "example": "AWSCognitoIdentityProviderService.ListUsers",
             },
-            {"$ref": "#/components/parameters/DryRun"},
             {"$ref": "#/components/parameters/IdempotencyKey"},
         ],
         "requestBody": {
@@ -101,7 +100,7 @@ def endpoint(bodies: Bodies) -> dict[str, Any]:
             "200": {
                 "description": "What Cognito answered.",
                 "headers": headers("x-gateway-audit"),
-                "content": {AWS_MEDIA_TYPE: decided},
+                "content": {AWS_MEDIA_TYPE: told},
             },
             **references(AWS, aws=True),
         },

@@ -25,7 +25,8 @@ An edge gateway for Amazon Cognito. It verifies the caller's token, decides by a
 
 Errors are RFC 9457 problems whose `type` is AWS's name of the error. Lists take `limit` and `cursor`, and give a \
 `cursor` that is null at their end. Every answer carries `x-request-id`. \
-`X-Gateway-Dry-Run: true` decides and does nothing."""
+`X-Gateway-Dry-Run: true` on any request only decides: the answer is then 200 with a `Decision` (see the schema), \
+whatever the operation says here."""
 
 _TAGS: Mapping[str, str] = {
     "users": "The pool's users",
@@ -208,21 +209,10 @@ class _Parts:
         }
         result = self._hoisted(row.result) if row.result is not None else None
         if result is not None:
-            decides = asks and row.status == 200  # noqa: PLR2004
-            shown = {"anyOf": [result, answers.DECISION]} if decides and row.media == _JSON else result
-            own["content"] = {row.media: {"schema": shown}, **{media: {"schema": _TEXT} for media in row.other_media}}
-            if decides:
-                own["content"].setdefault(_JSON, {"schema": answers.DECISION})
+            own["content"] = {row.media: {"schema": result}, **{media: {"schema": _TEXT} for media in row.other_media}}
             if "response" in row.examples:
                 own["content"][row.media]["example"] = row.examples["response"]
-        found = {str(row.status): own}
-        if asks and (row.status != 200 or result is None):  # noqa: PLR2004
-            found["200"] = {
-                "description": "Decided, not done: a dry run.",
-                "headers": answers.headers(),
-                "content": {_JSON: {"schema": answers.DECISION, "example": {"allowed": True}}},
-            }
-        return dict(sorted({**found, **long, **answers.references(statuses)}.items()))
+        return dict(sorted({str(row.status): own, **long, **answers.references(statuses)}.items()))
 
     def _hoisted(self, found: Any) -> Any:  # noqa: ANN401 - a schema, or a part of one
         """A schema whose parts with titles are components."""
@@ -251,7 +241,7 @@ class _Parts:
 
 def _headers(row: Route) -> list[Schema]:
     by_name = catalogue().by_name
-    names = ["DryRun"]
+    names = []
     if row.security != "public" and any(by_name[name].mutates and by_name[name].signed for name in row.operations):
         names.append("IdempotencyKey")
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
