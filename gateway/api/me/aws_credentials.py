@@ -23,7 +23,7 @@ from gateway.operations import own
 from gateway.shapes import Shape
 
 MAX_TOKEN_CHARACTERS = 16_384
-_LONGEST_SECONDS = 48 * 3600.0
+_LAST_SECOND = 253_402_300_799  # of the year 9999: what comes after cannot be written
 _IDENTITY = re.compile(r"[\w-]{1,32}:[0-9a-f-]{1,64}", re.ASCII)
 
 CREDENTIALS: Schema = {
@@ -115,7 +115,7 @@ async def _of_identity_pool(exchange: Exchange, token: str) -> KeyPair:
             "SecretKey": str(secret),
             "SessionToken": str(session),
             "Expiration": int() | float() as ends,
-        } if not isinstance(ends, bool) and now < ends < now + _LONGEST_SECONDS:
+        } if not isinstance(ends, bool) and now < ends <= _LAST_SECOND:
             return KeyPair(key_id, secret, session, float(ends))
     raise of_error(UpstreamError("upstream-not-json"))
 
