@@ -197,3 +197,13 @@ class Unavailable(GatewayError):
     def __init__(self, reason: str, *, message: str | None = None, retry_after_seconds: int | None = 5) -> None:
         """Like its base, with a `Retry-After` unless the raiser knows better."""
         super().__init__(reason, message=message, retry_after_seconds=retry_after_seconds)
+
+
+def place(error: BaseException) -> str:
+    """Where something unforeseen was raised, for the log: a file's name and a line, never a value (R-01)."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "?"
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"

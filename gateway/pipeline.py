@@ -24,6 +24,7 @@ from gateway.errors import (
     StepUpNeeded,
     TokenError,
     UnknownOperation,
+    place,
 )
 from gateway.issuance import Issue
 from gateway.judgement import judge, keep_to_pool, seen, target_of
@@ -257,7 +258,7 @@ class Pipeline:
                 return await self._rooms.explained(call, error)
             await self._refused(call, error)
             raise error
-        self._rooms.log(f"defect in request {call.ask.id}: {type(error).__name__} at {_place(error)}")
+        self._rooms.log(f"defect in request {call.ask.id}: {type(error).__name__} at {place(error)}")
         failure = InternalError(f"defect:{type(error).__name__}")
         await self._refused(call, failure)
         raise failure from error
@@ -276,13 +277,3 @@ class Pipeline:
 def _address(ask: Ask) -> str:
     """What strangers are counted by."""
     return f"ip\n{public.neighbourhood(ask.ip)}"
-
-
-def _place(error: BaseException) -> str:
-    """Where it was raised, for the log: a file's name and a line, never a value (R-01)."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "?"
-    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"

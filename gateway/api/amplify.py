@@ -6,7 +6,6 @@ Source: https://docs.amplify.aws/gen1/javascript/build-a-backend/auth/admin-acti
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.api.exchange import Build, Exchange
@@ -14,6 +13,7 @@ from gateway.api.inputs import Inputs
 from gateway.api.members import LIMIT, cognitos, structure
 from gateway.api.problem import Problem
 from gateway.api.route import Result, Route, Schema
+from gateway.api.times import iso
 from gateway.shapes import Shape
 
 _DATES = frozenset({"UserCreateDate", "UserLastModifiedDate", "CreationDate", "LastModifiedDate"})
@@ -77,10 +77,9 @@ def shown(value: Any) -> Any:  # noqa: ANN401 - any JSON
     return [shown(item) for item in value] if isinstance(value, list) else value
 
 
-def _date(seconds: Any) -> Any:  # noqa: ANN401 - any JSON
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        return seconds
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _date(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    text = iso(value, precise=True)
+    return value if text is None else text
 
 
 def _page(inputs: Inputs, token: str) -> dict[str, Any]:

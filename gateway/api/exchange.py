@@ -12,8 +12,8 @@ from gateway.api.context import Context
 from gateway.api.cursors import Place, read, write
 from gateway.api.inputs import Inputs, judged, path_values
 from gateway.api.members import PAGE
-from gateway.api.problem import Decided, Problem, of_error, of_reply, renamed
-from gateway.api.route import Result, Route
+from gateway.api.problem import Decided, of_error, of_reply, renamed
+from gateway.api.route import Route
 from gateway.caller import Caller
 from gateway.errors import Denied, GatewayError, InvalidRequest, TokenError
 from gateway.front import Heard
@@ -183,7 +183,7 @@ class Exchange:
         return write(place, secrets=self.context.secrets(), sub=self._sub(), of=self._of(await self.inputs()))
 
     def _sub(self) -> str:
-        return self._last.caller.sub if self._last is not None and self._last.caller is not None else ""
+        return self.known.sub if self.known is not None else ""
 
     def _of(self, inputs: Inputs) -> dict[str, Any]:
         asked = {name: value for name, value in inputs.query.items() if name not in PAGE}
@@ -288,6 +288,3 @@ class Exchange:
         if found.service != service:
             raise ValueError(f"{name} is not one of {service}'s")
         return found
-
-
-__all__ = ["Build", "Context", "Decided", "Exchange", "Inputs", "Problem", "Result"]

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.exchange import Context, Decided, Exchange
-from gateway.api.problem import MEDIA_TYPE, Problem, of_error
+from gateway.api.context import Context
+from gateway.api.exchange import Exchange
+from gateway.api.problem import MEDIA_TYPE, Decided, Problem, of_error
 from gateway.api.route import NoRoute, Result, Route, Table
-from gateway.errors import GatewayError, InternalError, UpstreamError
+from gateway.errors import GatewayError, InternalError, UpstreamError, place
 from gateway.front import Heard
 
 _NOT_FOUND = Problem(404, "about:blank", "There is nothing here.")
@@ -69,11 +70,11 @@ class Api:
 
     def _unforeseen(self, error: Exception, heard: Heard, exchange: Exchange | None) -> GatewayError:
         """What a row did not see coming: an answer of Cognito's that is not of its shape, or a defect of ours."""
-        kind = type(error).__name__
+        told = f"{type(error).__name__} at {place(error)}"
         if isinstance(error, _SHAPELESS) and exchange is not None and exchange.answered:
-            self._context.log(f"Cognito's answer to request {heard.id} is not of its shape: {kind}")
+            self._context.log(f"Cognito's answer to request {heard.id} is not of its shape: {told}")
             return UpstreamError("upstream-shape")
-        self._context.log(f"defect in request {heard.id}: {kind} in a REST route")
+        self._context.log(f"defect in request {heard.id}: {told}")
         return InternalError("defect")
 
 

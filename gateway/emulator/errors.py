@@ -48,7 +48,6 @@ WRONG_TYPE = Refusal("SerializationException", "{found} can not be converted to 
 CONSTRAINT = Refusal(
     "InvalidParameterException", "1 validation error detected: {value} failed to satisfy constraint: {rule}"
 )
-TOO_LARGE = Refusal("RequestEntityTooLargeException", "The request body is too large.", 413)
 INTERNAL = Refusal("InternalErrorException", "The emulator failed.", 500)
 INVALID_PARAMETER = Refusal("InvalidParameterException", "{reason}")
 BAD_PAGE = Refusal("InvalidParameterException", "The pagination token is not valid.")

@@ -92,7 +92,6 @@ class Settings:
 
 # What stands in for a pool that was refused, so that the other settings are still judged. It never leaves `load`.
 _NOWHERE = Pool("", Region("", "", ""))
-_NO_ORIGIN = Origin("https", "", 443)
 
 
 def load(

@@ -3,9 +3,11 @@
 The rule is the same: what goes up is what the row says, of what was judged, or nothing at all.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import quote
 
@@ -462,3 +464,16 @@ def test_a_cursor_is_its_caller_s_and_its_list_s(gateway: Gateway) -> None:
     assert gateway.stub.calls() == []
     assert rest.send(gateway, Rest("GET", good), mine).status == 200
     assert gateway.stub.calls()[0].json["PaginationToken"] == "next-page"
+
+
+def test_a_head_leaves_the_connection_as_it_was(gateway: Gateway) -> None:
+    """R-15: a page's head has its length and no body: what is asked next on the connection is answered by itself."""
+    connection = HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+    with contextlib.closing(connection):
+        for path in ("/docs", "/openapi.json", "/"):
+            connection.request("HEAD", path)
+            head = connection.getresponse()
+            assert (head.status, head.read()) == (200, b"")
+            connection.request("GET", "/healthz")
+            answer = connection.getresponse()
+            assert (answer.status, json.loads(answer.read())) == (200, {"status": "ok"})

@@ -97,6 +97,13 @@ class Pod:
             return wire.Response(None)
         return found[0]
 
+    def get(self, path: str, token: str | None = None) -> tuple[int, bytes]:
+        """A GET of the REST side: its status and body."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - loopback
+            return answer.status, answer.read()
+
     def alive(self) -> bool:
         """Whether it says so, at once."""
         raw = wire.request(None, b"", method="GET", path="/healthz")

@@ -12,7 +12,8 @@ from typing import Any
 
 PORT = 9000
 PATIENCE_SECONDS = 30.0
-ANSWER = {"Users": [{"Username": "bob", "Enabled": True, "UserStatus": "CONFIRMED", "Attributes": []}]}
+SUB = [{"Name": "sub", "Value": "3f2b0c9e-0000-4000-8000-000000000001"}]
+ANSWER = {"Users": [{"Username": "bob", "Enabled": True, "UserStatus": "CONFIRMED", "Attributes": SUB}]}
 
 received: list[dict[str, Any]] = []
 open_gate = threading.Event()

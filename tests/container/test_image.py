@@ -67,6 +67,16 @@ def test_it_serves_a_caller_with_a_token(pod: Pod, mint: Mint) -> None:
     assert pod.call("ListUsers").status == 401
 
 
+def test_it_serves_the_rest_side_and_its_pages(pod: Pod, mint: Mint) -> None:
+    """What is no Python is in the image too: pages, the document, and the package that draws codes."""
+    for path, said in (("/docs", b"<!doctype html>"), ("/docs/viewer.js", b"//"), ("/openapi.json", b'{"openapi"')):
+        status, body = pod.get(path)
+        assert (status, body[: len(said)]) == (200, said), path
+    assert pod.python("import segno; print(segno.make_qr('x').version)").strip() == "1"
+    status, body = pod.get("/admin/users", mint.access(groups=["admin"]))
+    assert (status, json.loads(body)["items"][0]["username"]) == (200, "bob")
+
+
 def test_its_health_is_asked_without_any_tool(engine: Engine, image: str, pod: Pod) -> None:
     """An orchestrator hears healthy from a gateway that serves, and unhealthy where none does."""
     known = engine.inspected(image)

@@ -17,9 +17,10 @@ from gateway.api.admin.memberships import INCLUDE_GROUPS, add_groups, asks_for, 
 from gateway.api.admin.people import EXAMPLE, NAMES, USER, user
 from gateway.api.admin.scan import PAGE_USERS, Found, Page, scan
 from gateway.api.cursors import Place
-from gateway.api.exchange import Decided, Exchange
+from gateway.api.exchange import Exchange
 from gateway.api.inputs import MAX_QUERY_MEMBERS, Inputs
 from gateway.api.members import MAX_PAGE, PAGE, choice, cognitos, structure
+from gateway.api.problem import Decided
 from gateway.api.route import Result, Route, Schema
 from gateway.shapes import Shape
 

@@ -7,10 +7,10 @@ from typing import Any
 from gateway.api.admin.groups import EXAMPLE, GROUP, group, page_of
 from gateway.api.admin.people import BY_NAME, NAMES, PATH, expect, name_in, sub_in
 from gateway.api.cursors import Place
-from gateway.api.exchange import Build, Decided, Exchange
+from gateway.api.exchange import Build, Exchange
 from gateway.api.inputs import Inputs
 from gateway.api.members import MAX_PAGE, PAGE, choice, cognitos, structure
-from gateway.api.problem import Problem, of_error
+from gateway.api.problem import Decided, Problem, of_error
 from gateway.api.route import Result, Route
 from gateway.errors import UpstreamTimeout
 from gateway.shapes import Shape

@@ -6,9 +6,10 @@ from typing import Any
 from gateway.api.admin import attributes
 from gateway.api.admin.memberships import add_groups, asks_for, include, may_add_groups
 from gateway.api.admin.people import BY_NAME, EXAMPLE, NAMES, PATH, USER, expect, mfa, name_in, sub_in, user
-from gateway.api.exchange import Decided, Exchange
+from gateway.api.exchange import Exchange
 from gateway.api.inputs import Inputs
 from gateway.api.members import ANYTHING, FLAG, cognitos, structure
+from gateway.api.problem import Decided
 from gateway.api.route import Result, Route, Schema
 from gateway.errors import InvalidRequest
 from gateway.shapes import Shape

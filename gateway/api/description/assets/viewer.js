@@ -1,5 +1,6 @@
 // Shows the gateway's own OpenAPI document and sends requests to the gateway, and nowhere else.
 // The token lives in its input field only: nothing is stored. All text becomes text nodes, never markup.
+// One file on purpose, though long: each further one is a route, a row of the policy for content, and a request.
 
 const base = new URL("./", location.href);
 const METHODS = ["get", "post", "put", "patch", "delete"];
