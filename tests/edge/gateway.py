@@ -43,16 +43,16 @@ class EdgeGateway(Gateway):
     def audit(self) -> bytes:
         """What it wrote down: on the console, among wrangler's own lines, a moment later.
 
-        It is waited for until the line of the last answer is there; where there is none, until nothing more comes.
+        It is waited for until the line of the last answer is there; where there is none, or where one request was
+        decided several times (`ID`, `ID.2`, ...), until nothing more comes.
         """
         _, found, rest = bytes(self.said).rpartition(_REQUEST_ID)
-        last = f'"id":"{rest.partition(bytes([13]))[0].decode()}"' if found else None
+        last = rest.partition(bytes([13]))[0].decode() if found else ""
         deadline = time.monotonic() + MOMENT_SECONDS
-        while last is None or not self._written(last):
-            if last is None or time.monotonic() > deadline:
-                self.worker.settle()
-                break
+        while last and not self._answered(last) and time.monotonic() < deadline:
             time.sleep(0.002)
+        if not self._answered(last) or f'"id":"{last}.' in self.worker.said:
+            self.worker.settle()
         return "".join(f"{line}\n" for line in audit_lines(self.worker.said.splitlines())).encode()
 
     @property
@@ -60,11 +60,12 @@ class EdgeGateway(Gateway):
         """Its audit's lines, the chain checked."""
         return verified(self.audit.splitlines(keepends=True))
 
-    def _written(self, id_: str) -> bool:
-        """Whether an answer's line is on the console, and not only that of its intent."""
+    def _answered(self, last: str) -> bool:
+        """Whether the console has a line of this request with its answer's status, and no other of it after that."""
         said = self.worker.said
-        end = said.find("\n", said.rfind(id_))
-        return id_ in said and end >= 0 and '"phase":"intent"' not in said[said.rfind(id_) : end]
+        at = max(said.rfind(f'"id":"{last}"'), said.rfind(f'"id":"{last}.'))
+        end = said.find("\n", at)
+        return bool(last) and at >= 0 and end >= 0 and '"status":null' not in said[at:end]
 
     def told(self) -> list[bytes]:
         """Everything that came out of it; not wrangler's own line for each request, which repeats its path."""
