@@ -21,7 +21,11 @@ from gateway.relay import Reply
 
 _CONTENT_TYPE = (b"content-type", b"application/x-amz-json-1.1")
 _ALWAYS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
-_MEDIA = frozenset({b"application/x-amz-json-1.1", b"application/x-amz-json-1.1;charset=utf-8"})
+_MEDIA = frozenset(  # plain JSON too: for whom OpenAPI tells of this route, and no page sends it without a preflight
+    media + charset
+    for media in (b"application/x-amz-json-1.1", b"application/json")
+    for charset in (b"", b";charset=utf-8")
+)
 _METHODS = b"GET, POST, PUT, PATCH, DELETE"
 _REQUEST_HEADERS = (
     b"authorization, content-type, idempotency-key, x-gateway-dry-run, x-request-id, x-amz-target, x-amz-date, "

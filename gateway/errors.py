@@ -154,11 +154,11 @@ class BodyTooLarge(GatewayError):
 
 
 class UnsupportedMedia(GatewayError):
-    """The body is not declared as what its route takes: plain application/x-amz-json-1.1, or JSON."""
+    """The body is not declared as what its route takes: AWS's JSON or JSON, not compressed."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     type = "UnsupportedMediaTypeException"
-    message = "The content type must be application/x-amz-json-1.1."
+    message = "The content type must be application/x-amz-json-1.1 or application/json."
 
 
 class RateExceeded(GatewayError):

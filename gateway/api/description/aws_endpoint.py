@@ -92,7 +92,12 @@ def endpoint(bodies: Bodies) -> dict[str, Any]:
         "requestBody": {
             "required": True,
             "content": {
-                AWS_MEDIA_TYPE: {"schema": {"anyOf": list(by_target.values())}, "example": {"Limit": 10}},
+                AWS_MEDIA_TYPE: {"schema": {"anyOf": list(by_target.values())}},
+                # What tools that know no AWS JSON send. They would try each operation's body a second time.
+                "application/json": {
+                    "schema": {"type": "object", "title": "CognitoBody", "description": "The same."},
+                    "example": {"Limit": 10},
+                },
             },
         },
         "x-bodies": {target: found["$ref"] for target, found in sorted(by_target.items())},
