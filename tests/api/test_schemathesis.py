@@ -88,14 +88,15 @@ def gateway(folder: pathlib.Path, policy: str | None) -> Iterator[World]:
         yield World(url, emulator, folder)
 
 
-def run(world: World, who: str, *words: str, examples: int) -> int:
-    """Run it as one of the seeded users; how many operations it tried."""
+def run(world: World, who: str, *words: str, examples: int, knows_aws: bool = True) -> int:
+    """Run it as one of the seeded users, and tell it what AWS's JSON is; how many operations it tried."""
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run",
         f"{world.url}/openapi.json", "--header", f"Authorization: Bearer {world.token(who)}", "--seed", SEED,
         "--max-examples", str(EXAMPLES or examples), *words,
     ]  # fmt: skip
-    environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(HERE / "schemathesis_hooks.py"), "NO_COLOR": "1"}
+    hooks = {"SCHEMATHESIS_HOOKS": str(HERE / "schemathesis_hooks.py")} if knows_aws else {}
+    environment = {**os.environ, **hooks, "NO_COLOR": "1"}
     done = subprocess.run(
         command, cwd=world.folder, env=environment, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
     )
@@ -129,6 +130,13 @@ def test_the_aws_endpoint_does_as_the_document_says(tmp_path: pathlib.Path) -> N
     phases = "examples,coverage,fuzzing" if EXAMPLES else "examples,fuzzing"
     with gateway(tmp_path / "aws", everything()) as world:
         assert run(world, "admin", "--phases", phases, "--include-path", "/", examples=3) == 2
+
+
+def test_a_tool_that_knows_no_aws_json_can_call_it_too(tmp_path: pathlib.Path) -> None:
+    """Out of the box: it finds a type that it can write, and no error in what comes back."""
+    with gateway(tmp_path / "plain", everything()) as world:
+        phases = ("--phases", "examples,fuzzing")
+        assert run(world, "admin", *phases, "--include-path", "/", examples=3, knows_aws=False) == 2
 
 
 @pytest.mark.parametrize("who", ["readonly", "admin"] if EXAMPLES else ["readonly"])
