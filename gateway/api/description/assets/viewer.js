@@ -206,8 +206,7 @@ const text = (value) => (typeof value === "string" ? value : JSON.stringify(valu
 
 function attempt(method, path, operation, parameters, body) {
   const fields = parameters.map((each) => [each, input(each)]);
-  const given = Object.values(operation.requestBody?.content ?? {}).find((each) => each.example !== undefined)?.example;
-  const area = body ? el("textarea", { spellcheck: false, value: text(given ?? sample(body[1].schema)) }) : null;
+  const area = body ? el("textarea", { spellcheck: false, value: text(body[1].example ?? sample(body[1].schema)) }) : null;
   const result = el("div", { className: "result", role: "status" });
   const send = el("button", { className: "main", type: "submit" }, "Send");
   const copy = el("button", { type: "button" }, "Copy as curl");
