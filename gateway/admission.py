@@ -33,10 +33,13 @@ async def proven(rooms: Rooms, call: Call) -> Caller:
     return caller
 
 
-async def admitted(rooms: Rooms, call: Call, operation: Operation, *, explains: bool = False) -> Caller:
+async def admitted(
+    rooms: Rooms, call: Call, operation: Operation, *, explains: bool = False, counts: bool = True
+) -> Caller:
     """The caller of one of the gateway's own answers; with `explains` it needs a role that may ask why.
 
-    A role that is `fresh` or `strict` for everything it allows is so for these answers too.
+    `counts`: it takes a turn of its rate. A role that is `fresh` or `strict` for everything it allows is so for these
+    answers too.
 
     Raises:
         TokenError: the token is not accepted, or not any more.
@@ -45,7 +48,11 @@ async def admitted(rooms: Rooms, call: Call, operation: Operation, *, explains: 
 
     """
     caller = await proven(rooms, call)
-    over = await rooms.turn(f"caller\n{caller.sub}\n{operation.name}", rooms.policy.rate(caller))
+    over = None
+    if counts:
+        over = await rooms.turn(f"caller\n{caller.sub}\n{operation.name}", rooms.policy.rate(caller))
+    else:
+        await rooms.store.refresh()
     if rooms.store.refuses(caller):
         raise TokenError("revoked")
     if explains and not rooms.policy.explains(caller):

@@ -41,11 +41,15 @@ def user(operation: Operation, body: Mapping[str, Any]) -> str | None:
 
 
 def aliases(operation: Operation, body: Mapping[str, Any]) -> list[str]:
-    """The names that a new user takes from whoever has them: their holders are judged as if they were acted on."""
+    """The names that a new user takes from whoever has them: their holders are judged as if they were acted on.
+
+    The user name is among them: where users sign in by e-mail or phone number, it is that.
+    """
     if operation.name != "AdminCreateUser" or not body.get("ForceAliasCreation"):
         return []
     attributes = body.get("UserAttributes") or ()
-    return [each["Value"] for each in attributes if each["Name"] in _ALIASES and each.get("Value")]
+    named = [each["Value"] for each in attributes if each["Name"] in _ALIASES and each.get("Value")]
+    return list(dict.fromkeys([body["Username"], *named]))
 
 
 def group(operation: Operation, body: Mapping[str, Any]) -> str | None:

@@ -37,6 +37,7 @@ __all__ = ["Ask", "Pipeline", "ReadBody"]
 
 _ACCESS = frozenset({"access"})
 _ID = frozenset({"id"})
+_SLOW_BODY_SECONDS = 1.0  # a caller chooses how long its body takes: after that it has to be admitted again
 
 T = TypeVar("T")
 
@@ -81,7 +82,8 @@ class Pipeline:
 
         async def decide(call: Call) -> Caller:
             caller = await admission.admitted(self._rooms, call, operation, explains=explains)
-            await ask.read_body()
+            if (await self._read_body(call))[1]:
+                caller = await admission.admitted(self._rooms, call, operation, explains=explains, counts=False)
             return caller
 
         return await self._own(ask, operation, decide)
@@ -98,7 +100,9 @@ class Pipeline:
 
         async def decide(call: Call) -> Issue:
             caller = await admission.admitted(self._rooms, call, operation)
-            body = await ask.read_body()
+            body, slow = await self._read_body(call)
+            if slow:
+                caller = await admission.admitted(self._rooms, call, operation, counts=False)
             return await issuance.decide(self._rooms, call, caller, body["idToken"])
 
         return await self._own(ask, operation, decide)
@@ -141,27 +145,41 @@ class Pipeline:
         call.operation = operation = self._find(ask.target)
         if not operation.signed and operation.name in rooms.policy.public.allow:
             return operation, [], await self._decide_public(call, operation)
-        caller = await admission.proven(rooms, call)
-        grants = await self._granted(operation, caller)
-        wanted = rooms.policy.guards.step_up.get(operation.name)
-        if wanted is not None:
-            guards.step_up(wanted, caller, rooms.now())
-        for grant in grants:
-            if operation.name in grant.role.fresh or operation.name in grant.role.strict:
-                grants = await self._live(call, operation, grants)
-                break
-        body = keep_to_pool(rooms.pool, operation, await ask.read_body())
+        grants = await self._allowed(call, operation)
+        read, slow = await self._read_body(call)
+        if slow:
+            grants = await self._allowed(call, operation, counts=False)
+        body = keep_to_pool(rooms.pool, operation, read)
         call.target = target_of(operation.name, body)
         grants = judge(operation, grants, body)
         call.grant, call.role = grants[0], grants[0].role.name
         return operation, grants, body
 
-    async def _granted(self, operation: Operation, caller: Caller) -> list[Grant]:
+    async def _read_body(self, call: Call) -> tuple[dict[str, Any], bool]:
+        """The body, and whether it took so long that what was decided before it is old."""
+        started = self._rooms.monotonic()
+        body = await call.ask.read_body()
+        return body, self._rooms.monotonic() - started > _SLOW_BODY_SECONDS
+
+    async def _allowed(self, call: Call, operation: Operation, *, counts: bool = True) -> list[Grant]:
+        """The roles that let the caller, as it is now, ask for the operation; `counts`: it takes a turn of its rate."""
+        rooms = self._rooms
+        caller = await admission.proven(rooms, call)
+        grants = await self._granted(operation, caller, counts=counts)
+        wanted = rooms.policy.guards.step_up.get(operation.name)
+        if wanted is not None:
+            guards.step_up(wanted, caller, rooms.now())
+        for grant in grants:
+            if operation.name in grant.role.fresh or operation.name in grant.role.strict:
+                return await self._live(call, operation, grants)
+        return grants
+
+    async def _granted(self, operation: Operation, caller: Caller, *, counts: bool) -> list[Grant]:
         """The caller's roles that allow the operation: one look at what replicas share, for its rate and its tokens."""
         rooms = self._rooms
         grants = rooms.policy.grants(caller, operation.name)
         over = None
-        if grants:
+        if grants and counts:
             per_minute = 0
             for grant in grants:
                 per_minute = max(per_minute, grant.role.rate_per_minute)

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -149,6 +149,7 @@ class World:
             "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
         } | settings
         self.settings = load(values.get, _no_files, names=values)
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None  # before a body is there
         ids = itertools.count(1)
         self.store = MemoryStore()
         self.assembled: Assembled = assemble(
@@ -233,6 +234,9 @@ class World:
         sent: list[Any] = []
 
         async def receive() -> Any:
+            if self.meanwhile is not None:
+                happens, self.meanwhile = self.meanwhile, None
+                await happens()
             return messages.pop(0) if messages else {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:

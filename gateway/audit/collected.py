@@ -22,7 +22,7 @@ from typing import Protocol
 
 from gateway.audit.collector import TIMEOUT_SECONDS, NotTaken
 from gateway.audit.line import Entry, Head, render
-from gateway.audit.trail import MAX_OWED, MAX_WAITING, Turn
+from gateway.audit.trail import Turn, places
 from gateway.errors import Unavailable
 
 GATHER_SECONDS = 0.005
@@ -146,7 +146,7 @@ class CollectedTrail:
         return not self.owed
 
     async def _take_turn(self, entry: Entry, *, keep: bool) -> bool:
-        if self._full(keep=keep):
+        if self._full(entry, keep=keep):
             self._lost += keep or not self._required
             if keep:
                 self._tell(f"too many outcomes are owed, that of request {entry.id} is lost; its intent stands")
@@ -166,8 +166,8 @@ class CollectedTrail:
                 with contextlib.suppress(ValueError):  # it was sent, or refused with all others
                     self._queue.remove(turn)
 
-    def _full(self, *, keep: bool) -> bool:
-        most = MAX_OWED if keep else MAX_WAITING
+    def _full(self, entry: Entry, *, keep: bool) -> bool:
+        most = places(entry, keep=keep)
         return len(self._queue) >= most and sum(turn.keep is keep for turn in self._queue) >= most
 
     async def _wait(self, turn: Turn) -> bool:

@@ -86,6 +86,13 @@ class Sink(Protocol):
         ...  # pragma: no cover - a port
 
 
+def places(entry: Entry, *, keep: bool) -> int:
+    """How many may wait for the sink before this line: refusals, which a stranger makes at will, have half of them."""
+    if keep:
+        return MAX_OWED
+    return MAX_WAITING if entry.allowed else MAX_WAITING // 2
+
+
 @dataclass(slots=True, eq=False)
 class Turn:
     """A line's place in the queue."""
@@ -198,7 +205,7 @@ class Trail:
 
     async def _take_turn(self, entry: Entry, *, keep: bool) -> bool:
         self._drain()  # first: a full queue must not keep out the call that would empty it
-        if len(self._queue) >= (MAX_OWED if keep else MAX_WAITING):
+        if len(self._queue) >= places(entry, keep=keep):
             if keep:
                 self._lost += 1
                 self._tell(f"too many outcomes are owed, that of request {entry.id} is lost; its intent stands")

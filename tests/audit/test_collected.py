@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.audit import CollectedTrail, Entry, NotTaken, Phase, Verification, collected
+from gateway.audit import CollectedTrail, Entry, NotTaken, Phase, Verification, collected, trail
 from gateway.errors import Unavailable
 from tests.audit.oracle import ENTRY, verified
 
@@ -93,10 +93,10 @@ class Scene:
             await self.held[task.get_name()].wait()
         await asyncio.sleep(0)
 
-    async def refused(self, id_: str, phase: Phase = "decision") -> bool:
+    async def refused(self, id_: str, phase: Phase = "decision", *, allowed: bool = True) -> bool:
         """Tell whether recording was refused, as the pipeline sees it."""
         try:
-            await self.trail.record(entry(id_, phase))
+            await self.trail.record(dataclasses.replace(entry(id_, phase), allowed=allowed))
         except Unavailable as error:
             return error.reason == "audit"
         return False
@@ -350,8 +350,8 @@ async def test_a_sender_that_lost_its_turn_can_be_cancelled(scene: Scene) -> Non
 
 async def test_only_so_many_lines_wait(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A collector that is too slow fills no memory: what is too much is refused, or named in the log (R-22)."""
-    monkeypatch.setattr(collected, "MAX_WAITING", 3)
-    monkeypatch.setattr(collected, "MAX_OWED", 2)
+    monkeypatch.setattr(trail, "MAX_WAITING", 3)
+    monkeypatch.setattr(trail, "MAX_OWED", 2)
     tasks = [asyncio.create_task(scene.refused(str(number))) for number in range(4)]
     assert await asyncio.gather(*tasks) == [False, False, False, True]
     scene.collector.fate = AWAY
@@ -361,6 +361,14 @@ async def test_only_so_many_lines_wait(scene: Scene, monkeypatch: pytest.MonkeyP
     scene.collector.fate = None
     assert not await scene.refused("new")
     assert "1 lines were lost" in scene.log[-1]
+
+
+async def test_refusals_take_half_the_places(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes refusals at will keeps nobody out whose call is allowed (R-22)."""
+    monkeypatch.setattr(trail, "MAX_WAITING", 4)
+    tasks = [asyncio.create_task(scene.refused(f"no {number}", allowed=False)) for number in range(3)]
+    tasks += [asyncio.create_task(scene.refused(f"yes {number}")) for number in range(3)]
+    assert await asyncio.gather(*tasks) == [False, False, True, False, False, True]
 
 
 async def test_an_audit_that_is_not_required_stops_nobody() -> None:

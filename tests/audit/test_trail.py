@@ -37,10 +37,10 @@ def at_once(coroutine: Awaitable[object]) -> object:
     raise AssertionError("it waited")
 
 
-async def refused(stage: Stage, id_: str) -> bool:
+async def refused(stage: Stage, id_: str, *, allowed: bool = True) -> bool:
     """Tell whether recording was refused, as the pipeline sees it."""
     try:
-        await stage.trail.record(entry(id_))
+        await stage.trail.record(dataclasses.replace(entry(id_), allowed=allowed))
     except Unavailable as error:
         return error.reason == "audit"
     return False
@@ -221,6 +221,17 @@ async def test_only_so_many_lines_wait(stage: Stage, monkeypatch: pytest.MonkeyP
     stage.sink.room = None
     assert await asyncio.gather(*tasks) == [False] * 3
     assert stage.sink.ids() == ["0", "1", "2"]
+
+
+async def test_refusals_take_half_the_places(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes refusals at will keeps nobody out whose call is allowed (R-22)."""
+    monkeypatch.setattr(trail, "MAX_WAITING", 4)
+    stage.sink.room = 0
+    tasks = [asyncio.create_task(refused(stage, f"no {number}", allowed=False)) for number in range(3)]
+    tasks += [asyncio.create_task(refused(stage, f"yes {number}")) for number in range(2)]
+    await asyncio.sleep(0)
+    stage.sink.room = None
+    assert await asyncio.gather(*tasks) == [False, False, True, False, False]
 
 
 async def test_a_full_queue_empties_as_soon_as_the_sink_works(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -250,6 +250,15 @@ async def test_an_alias_is_not_taken_from_who_is_stronger(alias: str) -> None:
     assert bool(gate.pool.done) == (why is None)
 
 
+@pytest.mark.parametrize("name", ["root@example.com", "+15550100", "ROOT"])
+async def test_nor_by_a_user_name_that_is_one(name: str) -> None:
+    """R-12: where users sign in by e-mail, the new user's name is the alias; no attribute needs to say it again."""
+    gate = Gate()
+    body = {"Username": name, "ForceAliasCreation": True, "UserAttributes": [{"Name": "name", "Value": "x"}]}
+    assert await gate.why("AdminCreateUser", body) == (403, "rank")
+    assert gate.pool.done == []
+
+
 async def test_an_alias_may_be_taken_from_the_weaker_where_the_policy_names_it() -> None:
     """With `email` beside "any" the moderator may move a user's address to a new account, and not an admin's."""
     gate = Gate(USUAL.replace('attributes = "any"', 'attributes = ["any", "email"]'))

@@ -196,9 +196,10 @@ def routes() -> tuple[Route, ...]:
             method="POST",
             path="/auth/sign-out",
             summary="Sign out, here or everywhere",
-            description="Revokes the refresh token of the body, or else of the cookie, with the access tokens that it "
-            "gave. With `everywhere` it revokes all of the bearer's, and the gateway accepts none of its tokens any "
-            "more. The browser forgets the cookie whose token has ended; another user's, or one with another token "
+            description="Revokes the refresh token of the body, or else of the cookie: Cognito gives no more for it "
+            "and refuses the access tokens that it gave; the gateway accepts them to their end where no role is "
+            "`strict`. With `everywhere` it revokes all of the bearer's, and the gateway accepts none of its tokens "
+            "any more. The browser forgets the cookie whose token has ended; another user's, or one with another token "
             "than the body's, stays, and an empty body ends it. Where Cognito will never revoke the cookie's token "
             "(a client without token revocation), its refusal is the answer, and the browser forgets the cookie all "
             "the same. Without anything to end it is done already: 204.",
