@@ -1,7 +1,7 @@
 """The way of a change, from the judged body to its outcome; reads go the short way in `gateway.pipeline`.
 
-begin an idempotent request -> wait for Cognito's quota -> guard -> audit the intent -> send -> revoke tokens -> audit
-the outcome -> keep the answer.
+begin an idempotent request -> wait for Cognito's quota, and guard shortly before the turn -> audit the intent ->
+send -> revoke tokens -> audit the outcome -> keep the answer.
 
 Duty: a change is sent at most once, decided after the waiting, and leaves nothing open whatever ends it: a caller who
 hangs up, a broken exchange, an answer that cannot be read.
@@ -55,6 +55,7 @@ class Changes:
 
         """
         if call.ask.dry_run:
+            self._key(call, operation)
             cleared = await self._cleared(call, operation, grants, body)
             await self._release(call, cleared)
             return await self._rooms.explained(call, None)
@@ -62,9 +63,15 @@ class Changes:
         if isinstance(begun, Reply):
             return await self._replay(call, operation, grants, body, begun)
         cleared = None
+
+        async def clear() -> None:
+            nonlocal cleared
+            cleared = await self._cleared(call, operation, grants, body, locks=False)
+
         try:
-            await self._rooms.quotas.enter(operation, self._who(call), call.deadline)
-            cleared = await self._cleared(call, operation, grants, body)
+            waited = await self._rooms.quotas.enter(operation, self._who(call), call.deadline, clear)
+            if waited > 0 or (cleared is not None and cleared.counts):  # decided after the waiting, from what is known
+                cleared = await self._cleared(call, operation, grants, body)
             return await self._send(call, operation, begun, cleared.body if cleared else body)
         except BaseException:
             if begun is not None and call.written is None:
@@ -74,14 +81,21 @@ class Changes:
             if cleared is not None and cleared.locked:
                 await _finished(self._release(call, cleared))
 
+    def _key(self, call: Call, operation: Operation) -> str | None:
+        """The idempotency key, where the operation heeds one."""
+        key = call.ask.idempotency_key
+        if key is None or call.caller is None or not operation.signed or operation.name in _SIGNS_IN:
+            return None
+        return check_key(key)
+
     async def _begin(self, call: Call, operation: Operation, body: dict[str, Any]) -> Claim | Reply | None:
-        key, caller = call.ask.idempotency_key, call.caller
-        if key is None or caller is None or not operation.signed or operation.name in _SIGNS_IN:
+        key, caller = self._key(call, operation), call.caller
+        if key is None or caller is None:
             return None
         return await self._rooms.idempotency.begin(
             sub=caller.sub,
             operation=operation.name,
-            key=check_key(key),
+            key=key,
             body=json.dumps(body, sort_keys=True).encode(),
             request_id=call.ask.id,
             lease_seconds=call.deadline - self._rooms.monotonic() + _LEASE_SPARE_SECONDS,
@@ -104,7 +118,7 @@ class Changes:
         return seen(call.grant, reply)
 
     async def _cleared(
-        self, call: Call, operation: Operation, grants: list[Grant], body: dict[str, Any]
+        self, call: Call, operation: Operation, grants: list[Grant], body: dict[str, Any], *, locks: bool = True
     ) -> Cleared | None:
         """What the guards say; names the canonical user in the call, and the role that may act on it."""
         if not grants or call.caller is None:
@@ -112,7 +126,7 @@ class Changes:
         rooms = self._rooms
         source = rooms.questions(call)
         asked = Asked(call.ask.id, operation, call.caller, grants, body, source, call.ask.sub, told=call.acts_on)
-        cleared = await rooms.protection.clear(asked)
+        cleared = await rooms.protection.clear(asked, locks=locks)
         call.grant, call.role = cleared.grant, cleared.grant.role.name
         return cleared
 

@@ -42,6 +42,35 @@ async def test_the_same_change_is_done_once_and_another_body_is_refused() -> Non
     assert world.reason.startswith("idempotency")
 
 
+async def test_a_dry_run_says_what_is_wrong_with_a_key_too() -> None:
+    """A dry run answers as the real call would; the key itself is not used up."""
+    world = World(POLICY)
+    for dry in ("true", "false"):
+        headers = {"idempotency-key": "a b", "x-gateway-dry-run": dry}
+        assert (
+            await world.call("AdminDisableUser", {"Username": "bob"}, world.token("admin"), headers=headers)
+        ).status == 400
+        assert world.reason == "idempotency-key"
+    headers = KEY | {"x-gateway-dry-run": "true"}
+    assert (
+        await world.call("AdminDisableUser", {"Username": "bob"}, world.token("admin"), headers=headers)
+    ).status == 200
+    assert world.cognito.requests == []
+
+
+async def test_a_denied_change_takes_no_turn_of_cognitos_quota() -> None:
+    """R-22: whoever asks for what it may not do uses up nobody's changes per second."""
+    world = World(POLICY)
+    started = world.clock()
+    for _ in range(30):
+        reply = await world.call(
+            "AdminDisableUser", {"Username": "mod"}, world.token("admin", username="mod", sub=sub_of("mod"))
+        )
+        assert (reply.status, world.reason) == (403, "self-lockout")
+    assert (await world.call("AdminDisableUser", {"Username": "bob"}, world.token("admin"))).status == 200
+    assert world.clock() == started, "it waited for a turn"
+
+
 async def test_tokens_and_seeds_are_never_kept() -> None:
     """R-01: what signs in is in no store, although the request came with a key."""
     world = World(POLICY)

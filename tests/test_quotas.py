@@ -6,7 +6,7 @@ import heapq
 import itertools
 import math
 import random
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -152,9 +152,17 @@ class Scene:
         """A gateway of its own on the store."""
         return Quotas(self.store, overrides=overrides, monotonic=self.clock.monotonic, sleep=self.clock.sleep)
 
-    def call(self, quotas: Quotas, caller: str, operation: Operation = DISABLE, *, patience: float = FOREVER) -> Task:
+    def call(
+        self,
+        quotas: Quotas,
+        caller: str,
+        operation: Operation = DISABLE,
+        *,
+        patience: float = FOREVER,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> Task:
         """Somebody calls now, and has so many seconds."""
-        return self.clock.start(quotas.enter(operation, caller, self.clock.now + patience), caller)
+        return self.clock.start(quotas.enter(operation, caller, self.clock.now + patience, prepare), caller)
 
     @property
     def served(self) -> list[Task]:
@@ -227,6 +235,60 @@ def test_of_500_calls_at_once_those_in_time_are_served_and_the_rest_is_told_at_o
     assert max(task.took for task in scene.served) <= 5.0
     assert most_in_a_second(scene.store.granted["quota\nUserUpdate"]) <= 0.9 * UPDATES
     assert nobody_is_left(quotas)
+
+
+@pytest.mark.parametrize("callers", [1, 50, 500])
+@pytest.mark.parametrize("slowest_seconds", [0.0, 0.05, 0.3, 0.9])
+def test_what_has_to_be_found_out_first_lets_no_calls_go_off_together(slowest_seconds: float, callers: int) -> None:
+    """R-22: the guards' reads, fast or slow, come before the turn: Cognito sees the turns' own even pace.
+
+    Only who is served reads, and some two dozen others; and no turn is lost by it.
+    """
+    scene, network, begun = Scene(), random.Random(7), 0  # noqa: S311 - delays are no secrets
+    quotas = scene.replica()
+
+    async def read() -> None:
+        nonlocal begun
+        begun += 1
+        if slowest_seconds:
+            await scene.clock.sleep(network.uniform(slowest_seconds / 4, slowest_seconds))
+
+    for number in range(500):
+        scene.call(quotas, f"caller-{number % callers}", prepare=read)
+    scene.clock.run()
+    assert len(scene.served) == pytest.approx(5 * TURNS_PER_SECOND, abs=7 + slowest_seconds * TURNS_PER_SECOND)
+    assert most_in_a_second([task.ended or 0 for task in scene.served]) <= 0.9 * UPDATES
+    assert len(scene.served) <= begun <= len(scene.served) + 30
+    assert max(task.took for task in scene.clock.tasks) <= 5.0 + slowest_seconds
+    assert nobody_is_left(quotas)
+
+
+def test_who_is_refused_meanwhile_takes_no_turn() -> None:
+    """A change that the guards deny costs the others nothing."""
+    scene = Scene()
+    quotas = scene.replica()
+
+    async def denied() -> None:
+        await scene.clock.sleep(0.05)
+        raise Unavailable("guards")
+
+    tasks = [scene.call(quotas, "ann", prepare=denied) for _ in range(80)]
+    scene.clock.run()
+    assert {str(task.error) for task in tasks} == {str(Unavailable("guards"))}
+    assert "quota\nUserUpdate" not in scene.store.granted
+    assert nobody_is_left(quotas)
+    assert scene.call(quotas, "ann").waited == 0.0
+
+
+def test_waiting_leaves_time_for_sending() -> None:
+    """R-20: who has three seconds is not served at the end of the third, when nothing can come back any more."""
+    scene = Scene()
+    quotas = scene.replica()
+    for _ in range(200):
+        scene.call(quotas, "ann", patience=3.0)
+    scene.clock.run()
+    assert len(scene.served) > TURNS_PER_SECOND
+    assert max(task.took for task in scene.served) <= 2.0
 
 
 def test_whoever_waits_hardly_disturbs_the_others() -> None:
