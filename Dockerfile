@@ -28,8 +28,8 @@ WORKDIR /srv
 # A number, so that an orchestrator can tell that it is not root. It owns nothing and can write nothing.
 USER 65532:65532
 EXPOSE 8080
-# SIGTERM drains: requests under way get 10 seconds, then their audit lines are written. The time to stop must be longer
-# than that: docker run --stop-timeout 15, Compose stop_grace_period: 15s; Kubernetes waits 30 seconds by itself.
+# SIGTERM drains: requests under way get 10 seconds, then their audit lines and what other replicas must know are written.
+# The time to stop must be longer than 13 seconds: docker run --stop-timeout 15, Compose stop_grace_period: 15s; Kubernetes waits 30 seconds by itself.
 STOPSIGNAL SIGTERM
 # -I -S: Python alone, whatever is mounted into the working folder.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \

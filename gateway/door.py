@@ -125,7 +125,7 @@ class Door:
             raise
 
     def _success(self, operation: Operation, answer: Answer) -> Reply:
-        reply = success(answer)
+        reply = success(answer, mutates=operation.mutates)
         if operation.mutates:
             now = self._now()
             offset = clock_offset_seconds(answer, now)

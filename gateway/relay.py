@@ -91,15 +91,22 @@ def expect_json(answer: Answer) -> None:
 
     """
     body = answer.body
-    if not body and answer.status == 200:  # noqa: PLR2004 - operations without a result may answer with nothing
+    if not body and answer.status == 200:  # noqa: PLR2004 - `success` knows whether that may be
         return
     media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in CONTENT_TYPES or body[:1] != b"{" or body.rstrip()[-1:] != b"}":
         raise UpstreamError("upstream-not-json")
 
 
-def success(answer: Answer) -> Reply:
-    """The bytes that came, untouched."""
+def success(answer: Answer, *, mutates: bool) -> Reply:
+    """The bytes that came, untouched. Only a change may be answered with none: every read has something to tell.
+
+    Raises:
+        UpstreamError: nothing came where something must.
+
+    """
+    if not answer.body and not mutates:
+        raise UpstreamError("upstream-not-json")
     return Reply(200, answer.body, upstream_request_id=request_id(answer))
 
 

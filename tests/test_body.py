@@ -110,6 +110,25 @@ def test_a_pair_of_surrogate_escapes_is_one_character() -> None:
 def test_the_refusal_names_the_member_if_it_looks_like_one(body: bytes, message: str) -> None:
     """A developer is told which member is wrong; free text in the place of a name is not repeated. R-10, R-01."""
     assert refusal(body).message == message
+    assert refusal(body).member == ("Username" if "'Username'" in message else None)
+
+
+@pytest.mark.parametrize(
+    ("body", "member"),
+    [
+        (b'{"a":{"b":1,"b":2}}', "a.b"),
+        (b'{"a":[1,{"b":1},{"b":[[{"c":1,"c":2}]]}]}', "a[2].b[0][0].c"),
+        (b'{"a b":{"c":1,"c":2}}', None),
+        (b'[{"c":1,"c":2}]', None),
+        (b'{"c":1,"c":2} x', None),
+        (b'{"x":"' + b"y" * 20_000 + b'","c":1,"c":2}', None),
+    ],
+)
+def test_a_refusal_names_the_whole_path_or_nothing(body: bytes, member: str | None) -> None:
+    """A form marks the field that is wrong and no other of the same name. R-10, R-16."""
+    found = refusal(body)
+    assert (found.reason, found.member) == ("body-duplicate-member", member)
+    assert found.__context__ is None
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])

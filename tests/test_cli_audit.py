@@ -159,11 +159,24 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         assert "standard input:6: chain 5f3a9c0b1d2e4f60 seq 3: " in capsys.readouterr().out
 
 
-def test_an_empty_audit_says_so(path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A gateway that was never called."""
+def test_an_empty_audit_is_not_verified(path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A gateway that was never called, or a file that was emptied: nobody can tell, so it is not called unbroken."""
     path.write_bytes(b"")
-    assert main(["audit", "verify", path.name]) == 0
-    assert capsys.readouterr().out == "no line of an audit\n"
+    for more in ([], ["--from-start"]):
+        assert main(["audit", "verify", path.name, *more]) == 1
+        assert capsys.readouterr().out == "no line of an audit\n"
+
+
+def test_an_audit_whose_every_line_is_damaged_is_not_verified(
+    path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`unix2dos` over the file: each line is named, and the exit status says so."""
+    path.write_bytes(b"".join(LINES).replace(b"\n", b"\r\n"))
+    for more in ([], ["--from-start"]):
+        assert main(["audit", "verify", path.name, *more]) == 1
+        found = capsys.readouterr().out.splitlines()
+        assert found[0] == "audit.jsonl:1: changed: it begins as a line of the audit does and cannot be read"
+        assert found[12:] == ["no line of an audit"]
 
 
 def test_many_findings_are_counted(path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,15 +206,17 @@ def test_progress_is_for_terminals(
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [
-        (["verify", "nowhere"], 1, "gateway audit verify: nowhere: cannot be read: No such file or directory"),
-        (["tail", "nowhere"], 1, "gateway audit tail: nowhere: cannot be read: No such file or directory"),
-        (["tail", "-f", "nowhere"], 1, "gateway audit tail: nowhere: cannot be read: No such file or directory"),
-        (["search", "nowhere\x1b[2J"], 1, "gateway audit search: nowhere\\x1b[2J: cannot be read: No such file"),
+        (["verify", "nowhere"], 2, "gateway audit verify: nowhere: cannot be read: No such file or directory"),
+        (["tail", "nowhere"], 2, "gateway audit tail: nowhere: cannot be read: No such file or directory"),
+        (["tail", "-f", "nowhere"], 2, "gateway audit tail: nowhere: cannot be read: No such file or directory"),
+        (["search", "nowhere\x1b[2J"], 2, "gateway audit search: nowhere\\x1b[2J: cannot be read: No such file"),
         (["verify"], 2, "gateway audit verify: give a FILE: GATEWAY_AUDIT is not file:PATH here"),
         (["tail"], 2, "gateway audit tail: give a FILE"),
         (["search"], 2, "gateway audit search: give a FILE"),
         (["verify", "--head", "5f:3"], 2, "argument --head: '5f:3' is no head: CHAIN:SEQ:SHA256, as the log shows it"),
         (["tail", "-n", "-1"], 2, "'-1' is not a number of lines: 0 to 1000000"),
+        (["tail", "-n", "10", "-n", "20"], 2, "argument -n/--lines: given twice, and it takes one value"),
+        (["search", "--since", "1h", "--since", "2h"], 2, "argument --since: given twice, and it takes one value"),
         (["search", "--since", "today"], 2, "'today' is no moment: 2026-11-21T09:00:00Z, with Z or an offset"),
         (["search", "--status", "2xx"], 2, "'2xx' is not an HTTP status: three digits"),
         (["search", "--since", "1h", "--until", "2h", "x"], 2, "--since is later than --until: nothing can be found"),

@@ -377,6 +377,27 @@ def test_a_redis_is_tried_and_left_as_it_was(checked: Check, tmp_path_factory: p
     assert checked(GATEWAY_STORE=good).of("store") == [("FAILED", "the Redis cannot be used: ConnectionRefusedError")]
 
 
+@pytest.mark.parametrize(
+    ("store", "status"), [(None, "ok"), ("memory", "ok"), ("STATE", "skipped"), ("redis://:canary@127.0.0.1", "FAILED")]
+)
+def test_a_workers_store_is_a_binding(store: str | None, status: str, checked: Check) -> None:
+    """The .env of a Worker passes with --worker, which says that nobody looks at its Durable Object; a Redis fails."""
+    found = checked("--worker", GATEWAY_STORE=store)
+    assert [one for one, _ in found.of("store")] == [status]
+    assert found.status == (1 if status == "FAILED" else 0)
+    assert "canary" not in json.dumps(found.found)
+
+
+def test_a_bindings_name_is_told_from_a_wrong_redis(checked: Check) -> None:
+    """R-14: without --worker it is refused, as `gateway serve` would, and the option is named."""
+    found = checked(GATEWAY_STORE="STATE", COGNITO_CLIENT_IDS=None)
+    assert found.failed() == ["settings"]
+    remedies = [one["remedy"] for one in found.found if "GATEWAY_STORE" in one["text"]]
+    assert ["--worker" in remedy for remedy in remedies] == [True]
+    found = checked(GATEWAY_STORE="http://127.0.0.1")
+    assert "--worker" not in json.dumps(found.found)
+
+
 def test_an_acl_that_allows_too_little_is_said(checked: Check, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The ACL of docs/decisions/0007-store.md is enough for the check too; one for another pool is not."""
     text = (pathlib.Path(__file__).parents[1] / "docs" / "decisions" / "0007-store.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli import keys, main
+from gateway.cli import main
 from gateway.runtimes import wrangler
 from tests import fake_wrangler
 from tests.fake_wrangler import FakeWrangler
@@ -35,7 +35,7 @@ def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.P
     monkeypatch.chdir(place)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     for name in list(os.environ):
-        if name.startswith(("AWS_", "COGNITO_", "GATEWAY_", "WRANGLER_")):
+        if name.startswith(("AWS_", "COGNITO_", "GATEWAY_", "WRANGLER_", "CLOUDFLARE_")):
             monkeypatch.delenv(name)
     return place
 
@@ -83,7 +83,7 @@ def test_secrets_travel_through_standard_input_alone(
     assert call["environment"]["WRANGLER_LOG_SANITIZE"] == "true"
     assert call["environment"]["WRANGLER_WRITE_LOGS"] == "false"
     text = told(capsys)
-    assert all(f"set {name}\n" in text for name in ALL)
+    assert all(f"set {name} of the Worker my-gateway-staging (stage staging)\n" in text for name in ALL)
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,70 @@ def test_a_dry_run_names_what_would_be_set(
     """Everything is judged, nothing is started; wrangler need not even be there."""
     shutil.rmtree(fake.path.parent)
     assert push("--dry-run", given=json.dumps(ALL), monkeypatch=monkeypatch) == 0
-    assert told(capsys) == "".join(f"would set {name}\n" for name in sorted(ALL))
+    where = "the Worker that wrangler names (no stage)"
+    assert told(capsys) == "".join(f"would set {name} of {where}\n" for name in sorted(ALL))
     assert push("--dry-run", "--json", given=json.dumps(ALL), monkeypatch=monkeypatch) == 0
-    assert json.loads(told(capsys)) == {"pushed": False, "secrets": sorted(ALL)}
+    assert json.loads(told(capsys)) == {"pushed": False, "secrets": sorted(ALL), "worker": None, "stage": None}
     assert not fake.calls()
+
+
+STAGES = 'name = "gateway"\n[env.staging]\n[env.live]\nname = "live-gateway"\n'
+
+
+@pytest.mark.parametrize(
+    ("words", "variable", "stage", "worker"),
+    [
+        ((), None, "", "gateway"),
+        ((), "", "", "gateway"),
+        ((), "staging", "staging", "gateway-staging"),
+        (("--env", ""), "staging", "", "gateway"),
+        (("--env", "live"), "staging", "live", "live-gateway"),
+        (("--name", "other"), None, "", "other"),
+        (("--name", "other"), "live", "live", "other-live"),
+    ],
+)
+def test_the_worker_that_gets_the_secrets_is_named(  # noqa: PLR0917
+    words: tuple[str, ...],
+    variable: str | None,
+    stage: str,
+    worker: str,
+    fake: FakeWrangler,
+    folder: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """CLOUDFLARE_ENV counts as it does for wrangler, which is told the stage outright; one reads which Worker it is."""
+    (folder / "wrangler.toml").write_text(STAGES, encoding="utf-8")
+    if variable is not None:
+        monkeypatch.setenv("CLOUDFLARE_ENV", variable)
+    assert push(*words, given=BOTH, monkeypatch=monkeypatch) == 0
+    (call,) = fake.calls()
+    assert call["words"][:4] == ["secret", "bulk", "--env", stage]
+    where = f"the Worker {worker} ({f'stage {stage}' if stage else 'no stage'})"
+    said = told(capsys)
+    assert f"asking wrangler, for {where} ..." in said
+    assert f"set AWS_CREDENTIALS of {where}\n" in said
+    assert push(*words, "--json", given=BOTH, monkeypatch=monkeypatch) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["worker"], answer["stage"]) == (worker, stage or None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "worker"),
+    [
+        ("../wrangler.toml", STAGES, "gateway-staging"),
+        ("wrangler.toml", "[env.staging]", None),
+        ("wrangler.toml", "env = 1", None),
+        ("wrangler.toml", "[env.staging", None),
+        ("wrangler.jsonc", '{"name": "gateway"}', None),
+    ],
+)
+def test_the_worker_is_looked_up_where_wrangler_does(
+    name: str, text: str, worker: str | None, folder: pathlib.Path
+) -> None:
+    """In the folders above too; what only wrangler can read, or complain of, is left to it."""
+    (folder / name).write_text(text, encoding="utf-8")
+    assert wrangler.worker_of(wrangler.configuration(folder), "staging") == worker
 
 
 @pytest.mark.parametrize(
@@ -200,9 +260,11 @@ def test_what_wrangler_says_of_a_failure_is_shown_without_secrets(
     fake: FakeWrangler, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """R-01: even a wrangler that repeats its input gives nothing away; the exit status is 1."""
-    fake.says("secret bulk", out="out\n", err=f"bad: GIVEN {BOTH} {NEXT['secret_access_key']}\nnot signed in", status=1)
+    err = f"\x1b[41;31mbad\x1b[0m: GIVEN {BOTH} {NEXT['secret_access_key']}\nnot signed in"
+    fake.says("secret bulk", out="out\n", err=err, status=1)
     assert push(given=json.dumps(ALL), monkeypatch=monkeypatch) == 1
     text = told(capsys)
+    assert "gateway keys push: bad: " in text  # in wrangler's words, without its colours
     assert "not signed in" in text
     assert "***" in text
     assert "wrangler failed (1)" in text
@@ -286,4 +348,4 @@ def test_a_mask_covers_a_secret_in_both_forms() -> None:
     secret = NEXT["secret_access_key"]
     text = wrangler.masked(f"a {secret} b {json.dumps(secret)} c", {secret, "abc"})
     assert text == 'a *** b "***" c'
-    assert keys.MOST_BYTES == 5120
+    assert wrangler.MOST_VALUE_BYTES == 5120

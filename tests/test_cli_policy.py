@@ -352,6 +352,23 @@ def test_colours_are_for_terminals(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 # test
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("explain --caller group:admin --operation ListUsers --caller group:user", "argument --caller: given twice"),
+        ("explain --caller person --operation ListUsers --operation ListGroups", "argument --operation: given twice"),
+        ("explain --caller person --operation ListUsers --body {} --body {}", "argument --body: given twice"),
+        ("test a.toml b.toml --policy x.toml --policy x.toml", "argument --policy: given twice"),
+    ],
+)
+def test_an_option_that_is_given_twice_is_an_error(line: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody reads the answer to a question with one caller for the answer to another: exit 2 names the option."""
+    with pytest.raises(SystemExit) as ended:
+        run(line, capsys)
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
 def test_expectations_that_are_met_pass(folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line a file; a row with lists is several calls."""
     (folder / "expected.toml").write_text(EXPECTED, "utf-8")
@@ -466,6 +483,11 @@ def test_groups_must_be_known_where_rank_counts(folder: pathlib.Path, capsys: py
             "row 2: caller: 'group' is not",
         ),
         (EXPECTED.replace('{ groups = ["moderator"] }]', "{ last = 1 }]"), "row 2: target: last needs true or false"),
+        (
+            EXPECTED.replace('role = "moderator"', 'role = "moderater"'),
+            "row 1: 'moderater' is no role of the policy; did you mean moderator?",
+        ),
+        (EXPECTED + 'role = "nobody"', "row 2: 'nobody' is no role of the policy"),
         (EXPECTED.replace("group:admin", "group:admn"), "row 2: 'admn' is not among the pool's groups"),
         *(
             (EXPECTED.replace('caller = { groups = ["moderator"] }', f"caller = {{ {wrong} }}"), told)

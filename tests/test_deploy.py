@@ -19,6 +19,7 @@ STATE = '[[{}durable_objects.bindings]]\nname = "STATE"\nclass_name = "SharedSta
 CONFIGURATION = (
     f'name = "gateway"\n[vars]\n{VARS}{STATE.format("")}[env.staging.vars]\n{VARS}{STATE.format("env.staging.")}'
 )
+LARGE = "#" * 5121
 HELD = json.dumps([{"name": "AWS_CREDENTIALS", "type": "secret_text"}])
 
 Deploy = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -54,11 +55,11 @@ def bundled(checkout: pathlib.Path, tmp_path: pathlib.Path) -> FakeWrangler:
 def deploy(checkout: pathlib.Path, tmp_path: pathlib.Path) -> Deploy:
     """Type it, from another folder."""
 
-    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+    def run(*words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
             [sys.executable, str(checkout / "scripts" / "deploy"), *words],
             cwd=tmp_path,
-            env={"PATH": os.defpath, "AWS_SECRET_ACCESS_KEY": "canary-secret"},
+            env={"PATH": os.defpath, "AWS_SECRET_ACCESS_KEY": "canary-secret", **variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -77,18 +78,82 @@ def test_a_deployment_that_is_right_is_bundled_and_deployed(
     done = deploy("--env", "staging", "--message", "second try", "--dry-run")
     assert done.returncode == 0, done.stderr
     listing, deploying = fake.calls()
-    assert listing["words"] == ["secret", "list", "--format", "json", "--env", "staging"]
-    assert deploying["words"] == ["deploy", "--env", "staging", "--message", "second try", "--dry-run"]
+    where = ["--config", str(checkout / "wrangler.toml"), "--env", "staging"]
+    assert listing["words"] == ["secret", "list", "--format", "json", *where]
+    assert deploying["words"] == ["deploy", *where, "--message", "second try", "--dry-run"]
     assert all(pathlib.Path(call["folder"]) == checkout for call in (listing, deploying))
     assert "canary" not in json.dumps([*fake.calls(), *bundled.calls()])
     assert [call["words"] for call in bundled.calls()] == [[]]
+
+
+@pytest.mark.parametrize(
+    ("words", "variable", "stage", "worker"),
+    [
+        ((), "", "", "gateway"),
+        ((), "staging", "staging", "gateway-staging"),
+        (("--env", ""), "staging", "", "gateway"),
+        (("-e", "staging"), "nope", "staging", "gateway-staging"),
+    ],
+)
+def test_what_is_judged_is_what_wrangler_is_told_to_deploy(  # noqa: PLR0917
+    words: tuple[str, ...],
+    variable: str,
+    stage: str,
+    worker: str,
+    deploy: Deploy,
+    fake: FakeWrangler,
+    checkout: pathlib.Path,
+) -> None:
+    """CLOUDFLARE_ENV counts as it does for wrangler; the stage is always said, or wrangler would warn of several."""
+    top, _, stages = CONFIGURATION.partition("[env")
+    wrong = (
+        f"{top}[env{stages.replace('us-east', 'staging')}" if stage else f"{top.replace('us-east', 'top')}[env{stages}"
+    )
+    (checkout / "wrangler.toml").write_text(wrong, encoding="utf-8")
+    assert deploy(*words, "--check", CLOUDFLARE_ENV=variable).returncode == 1
+    (checkout / "wrangler.toml").write_text(CONFIGURATION, encoding="utf-8")
+    done = deploy(*words, CLOUDFLARE_ENV=variable)
+    assert done.returncode == 0, done.stderr
+    assert f"deploy: the Worker {worker} ({f'stage {stage}' if stage else 'no stage'})\n" in done.stderr
+    for call in fake.calls():
+        assert call["words"][call["words"].index("--env") + 1] == stage
+
+
+def test_another_configuration_is_the_one_that_is_judged(
+    deploy: Deploy, fake: FakeWrangler, tmp_path: pathlib.Path
+) -> None:
+    """`--config` is found from the folder where the command is typed; what sets its keys names its Worker."""
+    other = tmp_path / "other.toml"
+    other.write_text(CONFIGURATION.replace("us-east-1_EXAMPLE", "nonsense"), encoding="utf-8")
+    assert "COGNITO_USER_POOL_ID: read 'nonsense'" in deploy("--config", "other.toml").stderr
+    other.write_text(CONFIGURATION.replace('"gateway"', '"other"'), encoding="utf-8")
+    done = deploy("--config", "other.toml", "--env", "staging")
+    assert done.returncode == 0, done.stderr
+    assert "deploy: the Worker other-staging (stage staging)" in done.stderr
+    for call in fake.calls():
+        assert call["words"][call["words"].index("--config") + 1] == str(other)
+    fake.says("secret list", out="[]")
+    assert "`gateway keys push --env '' --name other-staging`" in deploy("-c", "other.toml", "-e", "staging").stderr
+    assert "none.toml: cannot be read: No such file" in deploy("--config", "none.toml").stderr
+
+
+def test_another_name_is_that_of_the_worker_whose_secrets_are_looked_at(deploy: Deploy, fake: FakeWrangler) -> None:
+    """Wrangler would look for those of NAME-STAGE, and deploy NAME."""
+    done = deploy("--env", "staging", "--name", "other")
+    assert done.returncode == 0, done.stderr
+    assert "deploy: the Worker other (stage staging)" in done.stderr
+    listing, deploying = (call["words"] for call in fake.calls())
+    assert listing[-4:] == ["--env", "", "--name", "other"]
+    assert deploying[-4:] == ["--env", "staging", "--name", "other"]
+    fake.says("secret list", out="[]")
+    assert "`gateway keys push --env '' --name other`" in deploy("--name", "other").stderr
 
 
 def test_check_only_looks(deploy: Deploy, fake: FakeWrangler, bundled: FakeWrangler) -> None:
     """Nothing is staged or uploaded."""
     done = deploy("--check")
     assert done.returncode == 0, done.stderr
-    assert "are right" in done.stdout
+    assert "secrets of the Worker gateway (no stage) are right" in done.stdout
     assert [call["words"][0] for call in fake.calls()] == ["secret"]
     assert not bundled.calls()
 
@@ -98,11 +163,17 @@ def test_check_only_looks(deploy: Deploy, fake: FakeWrangler, bundled: FakeWrang
     [
         ("us-east-1_EXAMPLE", "nonsense", "COGNITO_USER_POOL_ID: read 'nonsense'"),
         ("GATEWAY_STORE", "GATEWAY_STROE", "GATEWAY_STROE: read an unknown name"),
-        ('"STATE"\n[[', '"OTHER"\n[[', "GATEWAY_STORE: read"),
+        ('"STATE"\n[[', '"OTHER"\n[[', "GATEWAY_STORE: read 'OTHER'"),
         ("[vars]\n", '[vars]\nGATEWAY_AUDIT = "file:a.jsonl"\n', "GATEWAY_AUDIT: read a file"),
         ("[vars]\n", '[vars]\nGATEWAY_POLICY = "[roles.a]\\nallow = [\\"Nope\\"]"\n', "GATEWAY_POLICY: "),
         ("[vars]\n", '[vars]\nAWS_CREDENTIALS = "canary"\n', "AWS_CREDENTIALS stands in wrangler.toml's [vars]"),
-        ("[vars]", "[vars", "wrangler.toml: "),
+        ("[vars]", "[vars", "wrangler.toml: is not TOML"),
+        (
+            "[vars]\n",
+            f'[vars]\nGATEWAY_POLICY = """{LARGE}"""\n',
+            "GATEWAY_POLICY: 5121 bytes; a Worker's variable holds",
+        ),
+        ("[vars]\n", f"[vars]\nother = ['{'x' * 5120}', 1979-05-27]\n", "other: 5138 bytes"),
     ],
 )
 def test_what_a_worker_would_refuse_is_not_deployed(  # noqa: PLR0917
@@ -126,6 +197,33 @@ def test_what_a_worker_would_refuse_is_not_deployed(  # noqa: PLR0917
 
 
 @pytest.mark.parametrize(
+    ("table", "kind"),
+    [
+        ('[[kv_namespaces]]\nbinding = "{}"', "kv_namespaces"),
+        ('[[ratelimits]]\nname = "{}"', "ratelimits"),
+        ('[version_metadata]\nbinding = "{}"', "version_metadata"),
+        ('[[queues.producers]]\nbinding = "{}"', "queues"),
+        ('[[workflows]]\nname = "a"\nbinding = "{}"', "workflows"),
+    ],
+)
+def test_a_store_that_is_no_durable_object_is_told_by_what_it_is(
+    table: str, kind: str, deploy: Deploy, fake: FakeWrangler, checkout: pathlib.Path
+) -> None:
+    """R-14: whatever else the Worker can reach by that name would fail at the first request."""
+    top, _, stages = CONFIGURATION.partition("[env")
+    text = f"{top}{table.format('OTHER')}\n[env{stages}"
+    (checkout / "wrangler.toml").write_text(text, encoding="utf-8")
+    assert deploy("--check").returncode == 0
+    wrong = text.replace('GATEWAY_STORE = "STATE"', 'GATEWAY_STORE = "OTHER"', 1)
+    (checkout / "wrangler.toml").write_text(wrong, encoding="utf-8")
+    done = deploy("--check")
+    assert done.returncode == 1
+    assert f"deploy: GATEWAY_STORE: read OTHER, which is bound in {kind}; wanted memory, or the name" in done.stderr
+    assert "1 problems" in done.stderr
+    assert [call["words"][0] for call in fake.calls()] == ["secret", "secret"]
+
+
+@pytest.mark.parametrize(
     ("names", "status"),
     [
         ([], 1),
@@ -139,7 +237,7 @@ def test_missing_secrets_are_named(names: list[str], status: int, deploy: Deploy
     fake.says("secret list", out=json.dumps([{"name": name, "type": "secret_text"} for name in names]))
     done = deploy("--check")
     assert done.returncode == status, done.stderr
-    assert ("AWS_CREDENTIALS is missing: set it by `gateway keys push`" in done.stderr) is (status == 1)
+    assert ("AWS_CREDENTIALS is missing: set it by `gateway keys push --env ''`" in done.stderr) is (status == 1)
 
 
 def test_a_worker_that_does_not_exist_yet_has_no_secrets(deploy: Deploy, fake: FakeWrangler) -> None:
@@ -152,13 +250,14 @@ def test_a_worker_that_does_not_exist_yet_has_no_secrets(deploy: Deploy, fake: F
 
 def test_who_is_not_signed_in_may_build_but_not_deploy(deploy: Deploy, fake: FakeWrangler) -> None:
     """A dry run needs no account; a deployment does, and wrangler's own words say so."""
-    fake.says("secret list", err="set a CLOUDFLARE_API_TOKEN\n", status=1)
+    fake.says("secret list", err="\x1b[31mset a \x1b[0mCLOUDFLARE_API_TOKEN\n", status=1)
     done = deploy()
+    assert "\x1b" not in done.stderr
     assert done.returncode == 1
     assert "set a CLOUDFLARE_API_TOKEN" in done.stderr
     assert "sign in" in done.stderr
     assert deploy("--dry-run").returncode == 0
-    assert fake.calls()[-1]["words"] == ["deploy", "--dry-run"]
+    assert fake.calls()[-1]["words"][-1] == "--dry-run"
 
 
 def test_a_policy_of_ones_own_ships_with_the_code(
@@ -168,11 +267,13 @@ def test_a_policy_of_ones_own_ships_with_the_code(
     (tmp_path / "right.toml").write_text('[roles.a]\ngroups = ["a"]\nallow = ["ListUsers"]\n', encoding="utf-8")
     (tmp_path / "wrong.toml").write_text("[roles.a]\nallow = 1\n", encoding="utf-8")
     assert deploy("--policy", "wrong.toml").returncode == 1
-    assert deploy("--policy", "none.toml").returncode == 1
+    absent = deploy("--policy", "none.toml")
+    assert absent.returncode == 1
+    assert "none.toml: cannot be read: No such file or directory" in absent.stderr
     assert not bundled.calls()
     assert deploy("--policy", "right.toml").returncode == 0
     assert bundled.calls()[0]["words"] == ["--policy", str(tmp_path / "right.toml")]
-    assert fake.calls()[-1]["words"] == ["deploy"]
+    assert fake.calls()[-1]["words"][0] == "deploy"
 
 
 def test_a_bundle_that_fails_is_not_deployed(deploy: Deploy, fake: FakeWrangler, bundled: FakeWrangler) -> None:

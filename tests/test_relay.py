@@ -137,11 +137,23 @@ async def test_a_successful_answer_passes_as_its_bytes() -> None:
 
 
 async def test_an_empty_success_is_a_success() -> None:
-    """Some operations answer with nothing at all."""
+    """Some changes are answered with nothing at all."""
     world = World()
     world.cognito.script = lambda _request: Answer(200, {}, b"")
     reply = await world.call("AdminDisableUser", {"Username": "bob"}, world.token("admin"))
     assert (reply.status, reply.body) == (200, b"")
+
+
+async def test_an_empty_answer_to_a_read_is_a_bad_gateway() -> None:
+    """R-19: every read has something to tell; an empty list that nobody told would be believed."""
+    world = World()
+    world.cognito.script = lambda _request: Answer(200, JSON_TYPE, b"")
+    for found in (
+        await world.call("AdminGetUser", {"Username": "bob"}, world.token("admin")),
+        await world.call("ListUsers", {}, world.token("admin")),
+        await world.rest("GET", "/admin/users", None, world.token("admin")),
+    ):
+        assert found.status == 502
 
 
 def _always(found: Answer, _request: Request) -> Answer:

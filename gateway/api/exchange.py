@@ -151,7 +151,7 @@ class Exchange:
                 raise of_error(Denied("operation"))
             return {}
         if reply.type is not None:
-            raise of_reply(reply, signed=operation.signed)
+            raise of_reply(reply, signed=operation.signed, route=self.route)
         self.audit_complete = self.audit_complete and reply.audit_complete
         self.answered = True
         return read_object(reply.body) if reply.body else {}

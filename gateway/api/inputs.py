@@ -99,7 +99,11 @@ def _query(shape: Shape, query: bytes) -> dict[str, Any]:
             raise InvalidRequest("query-twice", message=f"{which} stands twice in the query.", member=name)
         member = shape.members.get(name)
         if member is None:
-            raise InvalidRequest("member-unknown", message=f"{which} is not known here.")
+            raise InvalidRequest(
+                "member-unknown",
+                message=f"{which} is not known here.",
+                member=name if _NAME.fullmatch(name) else None,
+            )
         found[name] = _typed(member, text)
     return found
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from gateway.api.route import Route
 from gateway.errors import GatewayError, InvalidRequest, StepUpNeeded, TokenError
 from gateway.relay import THROTTLES, Reply
 
@@ -29,6 +30,9 @@ _STATUSES: Mapping[str, int] = {
     "TooManyFailedAttemptsException": 429,
 }
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]*|[0-9]+")
+_BEARER = re.compile(r"access token(?! does not have)", re.IGNORECASE)
+"""What Cognito's NotAuthorizedException says of a bearer for which another may help; never one without a scope."""
+_PROOF = re.compile(r"incorrect username or password|token(?! does not have)", re.IGNORECASE)
 _INDEX = re.compile(r"(UserAttributes|UserAttributeNames|AttributesToGet|ChallengeResponses)(?:\[(\d+)\])?.*")
 
 
@@ -121,20 +125,20 @@ def of_error(error: GatewayError, member: str | None = None) -> Problem:
     )
 
 
-def of_reply(reply: Reply, *, signed: bool) -> Problem:
-    """Cognito's refusal. `signed`: the gateway asked in its own name, so that it is not about the caller's password."""
+def of_reply(reply: Reply, *, signed: bool, route: Route) -> Problem:
+    """Cognito's refusal. `signed`: the gateway asked in its own name, so that it is not about the caller's proof."""
     name = reply.type or "InternalErrorException"
-    challenge = None
+    challenge, detail = None, _message(reply.body)
     if name in THROTTLES:
         status = 429
-    elif name == "NotAuthorizedException" and not signed:
+    elif name == "NotAuthorizedException" and not signed and _unproven(route, detail):
         status, challenge = 401, "Bearer"
     else:
         status = _STATUSES.get(name, reply.status)
     return Problem(
         status=status,
         type=name,
-        detail=_message(reply.body),
+        detail=detail,
         retry_after_seconds=reply.retry_after_seconds
         if reply.retry_after_seconds is not None
         else (1 if status == 429 else None),  # noqa: PLR2004
@@ -155,6 +159,16 @@ def renamed(member: str, names: Mapping[str, str], body: Mapping[str, Any]) -> s
     top, dot, rest = member.partition(".")
     own = names.get(top, top[:1].lower() + top[1:])
     return f"{own}{dot}{rest}"
+
+
+def _unproven(route: Route, detail: str) -> bool:
+    """Whether Cognito did not accept what proves the caller: it says the same of what the caller may not do.
+
+    The bearer is good as far as the gateway knows: a client that is told 401 gets another one and asks again.
+    """
+    if route.security == "public":
+        return route.signs_in or _PROOF.search(detail) is not None
+    return _BEARER.search(detail) is not None
 
 
 def _message(body: bytes) -> str:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 """A JSON Schema (2020-12) as OpenAPI 3.1 takes it."""
+DOTS = frozenset({".", ".."})
+"""What a path cannot carry as a name, however it is written."""
+_OTHERWISE = {"username": ": name the user as sub:UUID"}
 Security = Literal["bearer", "bare", "public"]
 """Who may come: with a bearer; with the token itself in Authorization (Amplify); anybody."""
 
@@ -47,7 +50,7 @@ class Route:
     `own` is the gateway's, where it answers by itself. `path_shape`, `query` and `body` are structures of what it
     takes, under its own names; `schemas` says of members of theirs what a shape cannot. `result` is the schema of its
     answer, None where it has none. `examples` are of bodies, by "request" and "response". `other_media` are what it
-    answers in besides `media`, for whoever asks for that.
+    answers in besides `media`, for whoever asks for that. `signs_in`: all that it takes is a proof of who asks.
     """
 
     id: str
@@ -59,6 +62,7 @@ class Route:
     operations: tuple[str, ...] = ()
     own: Operation | None = None
     security: Security = "bearer"
+    signs_in: bool = False
     path_shape: Shape | None = None
     query: Shape | None = None
     body: Shape | None = None
@@ -168,8 +172,8 @@ def decoded(name: str, segment: str) -> str:
         text = unquote_to_bytes(segment.encode("latin-1")).decode()
     except UnicodeDecodeError:
         raise InvalidRequest("path-not-utf8", message=f"Member '{name}' is not UTF-8.", member=name) from None
-    if text in {".", ".."}:
+    if text in DOTS:
         raise InvalidRequest(
-            "path-dots", message=f"Member '{name}' cannot be dots in a path: name the user as sub:UUID.", member=name
+            "path-dots", message=f"Member '{name}' cannot be dots in a path{_OTHERWISE.get(name, '')}.", member=name
         )
     return text

@@ -7,6 +7,7 @@ Source: docs/audit.md, docs/decisions/0004-audit.md; FIPS 180-4 (SHA-256).
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -26,6 +27,8 @@ NOTED = "noted head"
 """The source of findings about a head that was noted elsewhere."""
 
 _Place = tuple[str, int, int]  # source, line, seq
+_LAST = re.compile(rb',"previous":"[0-9a-f]{64}"')  # a line's last member; inside a name the quotes are escaped
+_NAMED = re.compile(rb'{"time":"[^"]*","id":"(?:[^"\\]|\\.)*","chain":"([^"\\]*)","seq":([0-9]{1,18}),')
 
 
 def verify(lines: Iterable[bytes], source: str = "audit", *, heads: Iterable[Head] = ()) -> Report:
@@ -57,10 +60,13 @@ class Verification:
         self._before_recent: dict[tuple[str, int], tuple[str, str, int]] = {}
         self._intents: dict[tuple[str, str], _Place] = {}
         self._outcomes: dict[tuple[str, str], _Place] = {}
+        self._torn: list[tuple[str, int, tuple[str, int] | None]] = []  # source, line; chain and seq if it has them
+        self._ends: dict[str, int] = {}  # source, its last whole line
 
     def read(self, source: str, lines: Iterable[bytes]) -> None:
         """Read one file. Each line ends in a newline, but for the last if a crash left half of it."""
         stretches: dict[str, Stretch] = {}
+        last = 0
         for number, whole in enumerate(lines, 1):
             if not whole.endswith(b"\n"):
                 self._half(source, number, whole)
@@ -73,6 +79,7 @@ class Verification:
                 if not line:
                     continue
                 found = members(line)
+            last = number
             link = Link(found["seq"], found["previous"], hashlib.sha256(line).hexdigest())
             chain = found["chain"]
             stretch = stretches.get(chain)
@@ -80,12 +87,15 @@ class Verification:
                 stretch = stretches[chain] = Stretch(source, chain, link, number)
                 self._compare(chain, stretch.first)
             self._take(stretch, link, number, found)
+        self._ends[source] = last
         for chain, stretch in stretches.items():
             self._tell(*stretch.finish())
             self._stretches.setdefault(chain, []).append(stretch)
 
     def finish(self) -> Report:
-        """Join the files' parts of each chain and say all that was found."""
+        """Join the files' parts of each chain and say all that was found; without a line nothing is verified."""
+        self._tell_torn()
+        self._tell_empty()
         ends = {chain: self._joined(stretches) for chain, stretches in self._stretches.items()}
         for chain in self._noted:
             self._tell_missed(chain, ends.get(chain))
@@ -101,7 +111,7 @@ class Verification:
             )
             for chain, (first, last) in ends.items()
         )
-        return Report(tuple(self._findings), chains, self._left_off, verified=not self._broken.total())
+        return Report(tuple(self._findings), chains, self._left_off, verified=bool(chains) and not self._broken.total())
 
     def _take(self, stretch: Stretch, link: Link, number: int, found: dict[str, Any]) -> None:
         chain = stretch.head.chain
@@ -210,7 +220,7 @@ class Verification:
 
     def _half(self, source: str, number: int, piece: bytes) -> None:
         """The end of a file without a newline."""
-        if looks_begun(piece) or not piece.strip(b"\0"):  # a power failure leaves zeros
+        if _may_be_half(piece.rstrip(b"\0")):  # a power failure leaves zeros
             text = f"half a line ends the file ({len(piece)} bytes), as a crash leaves it; it was never accepted"
             self._tell(Finding("half", text, source, number, broken=False))
         else:
@@ -221,9 +231,38 @@ class Verification:
         if not line or not looks_begun(line):
             self._tell(Finding("foreign", "not a line of the audit", source, number))
             return b""
-        text = "half a line, as a crash or a full pipe leaves it: never accepted, unless a line is missing here"
-        self._tell(Finding("half", text, source, number, broken=False))
-        return whole_line_in(line)
+        whole = whole_line_in(line)
+        half = line.removesuffix(whole)
+        if not _may_be_half(half) or len(self._torn) >= MAX_FINDINGS:
+            text = "it begins as a line of the audit does and cannot be read"
+            self._tell(Finding("changed", text, source, number))
+        elif whole:
+            text = "half a line, as a crash leaves it: never accepted, unless a line is missing here"
+            self._tell(Finding("half", text, source, number, broken=False))
+        else:
+            named = _NAMED.match(half)
+            self._torn.append((source, number, (named[1].decode(), int(named[2])) if named else None))
+        return whole
+
+    def _tell_torn(self) -> None:
+        """Half a line with a newline: a full pipe leaves it, and the line itself is written again after it."""
+        for source, number, named in self._torn:
+            if named is None:
+                again = number < self._ends[source]
+            else:
+                again = any(one.first.seq <= named[1] < one.head.seq for one in self._stretches.get(named[0], ()))
+            text = "half a line, as a full pipe leaves it: never accepted, unless a line is missing here"
+            if not again:
+                text = (
+                    "half a line with a newline, and no line in its place: it was cut, or what followed it is not here"
+                )
+            self._tell(Finding("half" if again else "changed", text, source, number, broken=not again))
+
+    def _tell_empty(self) -> None:
+        """A file without a line may be a new one among others; who has nothing else has no audit."""
+        for source, last in self._ends.items() if self._stretches else ():
+            if not last:
+                self._tell(Finding("foreign", "no line of an audit", source, broken=False))
 
     def _tell(self, *found: Finding) -> None:
         for finding in found:
@@ -232,3 +271,20 @@ class Verification:
                 self._findings.append(finding)
             else:
                 self._left_off += 1
+
+
+def _may_be_half(piece: bytes) -> bool:
+    """Tell whether `piece` may be a line's beginning, or all of it but the newline: what follows its end is no crash's.
+
+    A line is printable ASCII throughout.
+    """
+    if not looks_begun(piece) or not piece.isascii() or not piece.decode("ascii").isprintable():
+        return False
+    last = _LAST.search(piece)
+    if last is None or last.end() == len(piece):
+        return True
+    try:
+        members(piece)
+    except ValueError:
+        return False
+    return True

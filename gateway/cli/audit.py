@@ -29,8 +29,9 @@ def _add_verify(actions: Any) -> None:  # noqa: ANN401
         "verify",
         help="find changed, missing, moved and repeated lines",
         description="Check every line against the one before it. Rotated files may come in any order. Exit 0: the "
-        "lines are those that were written, up to the head that each chain ends with; 1: they are not. Lines that "
-        "were cut off the end show only against a head that was noted elsewhere: give it with --head.",
+        "lines are those that were written, up to the head that each chain ends with; 1: they are not, or there is "
+        "none; 2: a file cannot be read. Lines that were cut off the end show only against a head that was noted "
+        "elsewhere: give it with --head.",
         epilog="example: gateway audit verify audit.jsonl* --head 5f3a9c0b1d2e4f60:120:9f86d081884c7d65...",
     )
     add_files(parser)
@@ -59,7 +60,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     except argparse.ArgumentTypeError as error:
         return fail("verify", str(error), 2)
     except ReadingError as error:
-        return fail("verify", str(error), 1)
+        return fail("verify", str(error), 2)
     report = verification.finish()
     if arguments.json:
         print(json.dumps(_document(report), indent=2))

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.audit import Query, display, members, query
+from gateway.cli.options import once
 from gateway.runtimes import container
 from gateway.runtimes.audit_reading import (
     STANDARD_INPUT,
@@ -81,6 +82,7 @@ def _add_tail(actions: Any) -> None:  # noqa: ANN401 - as above
         "decision, status, milliseconds.",
         epilog="example: gateway audit tail -f -n 50 audit.jsonl",
     )
+    once(parser)
     add_files(parser)
     parser.add_argument("-f", "--follow", action="store_true", help="go on with new lines, through rotations too")
     parser.add_argument("-n", "--lines", type=_count, default=10, metavar="N", help="how many (default: %(default)s)")
@@ -95,6 +97,7 @@ def _add_search(actions: Any) -> None:  # noqa: ANN401 - as above
         "not matter; an option that is given several times takes any of its values.",
         epilog="example: gateway audit search --caller admin@example.com --operation 'Admin*' --since 2h",
     )
+    once(parser)
     add_files(parser)
     for option, what in (
         ("caller", "who: username, sub, client id or address"),
@@ -136,7 +139,7 @@ def _tail(arguments: argparse.Namespace) -> int:
     except argparse.ArgumentTypeError as error:
         return fail("tail", str(error), 2)
     except ReadingError as error:
-        return fail("tail", str(error), 1)
+        return fail("tail", str(error), 2)
     finally:
         for file in growing:
             file.close()
@@ -204,7 +207,7 @@ def _search(arguments: argparse.Namespace) -> int:
     except argparse.ArgumentTypeError as error:
         return fail("search", str(error), 2)
     except ReadingError as error:
-        return fail("search", str(error), 1)
+        return fail("search", str(error), 2)
     if skipped:
         print(f"gateway audit search: left out what is no line of the audit: {skipped}", file=sys.stderr)
     return 0

@@ -57,6 +57,12 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse's sub-parsers have no
         help="take the settings from this file, and nothing from the environment",
     )
     parser.add_argument(
+        "--worker",
+        action="store_true",
+        help="the settings are a Worker's: GATEWAY_STORE names its Durable Object binding, which cannot be looked at "
+        "from here",
+    )
+    parser.add_argument(
         "--permissions",
         action="store_true",
         help="ask IAM for the policy's changes too, not for its reads alone: each is tried on a user who cannot exist, "
@@ -96,6 +102,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 async def _found(arguments: argparse.Namespace, values: Mapping[str, str]) -> list[Finding]:
     """Every finding, shown as soon as those before it are."""
+    binding = values.get("GATEWAY_STORE")
+    if arguments.worker:
+        values = {name: value for name, value in values.items() if name != "GATEWAY_STORE"}
     settings, policy, found = check_here.read(values)
     if not arguments.json:
         _show(found)
@@ -110,7 +119,7 @@ async def _found(arguments: argparse.Namespace, values: Mapping[str, str]) -> li
         parts += [
             ("the key sets", check_key_sets.look(settings, transport)),
             ("Cognito", check_cognito.look(settings, needed, transport, now=time.time, changes=arguments.permissions)),
-            ("the store", check_here.store(settings)),
+            ("the store", check_here.store_of_worker(binding) if arguments.worker else check_here.store(settings)),
             ("the audit", check_here.audit(settings, transport)),
         ]
     if arguments.url is not None:

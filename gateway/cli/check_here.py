@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from gateway.assembly import read_policy
 from gateway.audit import head_after
-from gateway.cli.findings import Finding, failed, no_answer, ok, warning
+from gateway.cli.findings import Finding, failed, no_answer, ok, skipped, warning
 from gateway.errors import UpstreamError
 from gateway.policy import Policy
 from gateway.policy_file import PolicyError
@@ -22,7 +22,8 @@ from gateway.runtimes import container
 from gateway.runtimes.audit_opening import OPEN_TO_OTHERS
 from gateway.runtimes.audit_reading import Growing, ReadingError
 from gateway.runtimes.audit_sinks import for_worker
-from gateway.settings import AuditSink, CollectorAddress, Settings, SettingsError, load
+from gateway.settings import AuditSink, CollectorAddress, Problem, Settings, SettingsError, load
+from gateway.settings.problems import shown
 from gateway.store import StoreLost
 from gateway.upstream import Request, Transport
 
@@ -58,14 +59,21 @@ def read(values: Mapping[str, str]) -> tuple[Settings | None, Policy | None, lis
     try:
         settings = load(values.get, lambda path: pathlib.Path(path).read_text(encoding="utf-8"), names=values)
     except SettingsError as error:
-        found = [failed("settings", str(problem)) for problem in error.problems]
-        found[-1] = failed("settings", found[-1].text, "docs/settings.md and .env.example list all settings")
+        found = [failed("settings", str(problem), _remedy(problem, values)) for problem in error.problems]
+        remedy = found[-1].remedy or "docs/settings.md and .env.example list all settings"
+        found[-1] = failed("settings", found[-1].text, remedy)
         return None, *_policy_alone(values, found)
     try:
         policy = read_policy(settings.policy_text)
     except PolicyError as error:
         return settings, None, [*_of_settings(settings), *_of_problems(error)]
     return settings, policy, [*_of_settings(settings), *_of_policy(policy)]
+
+
+def _remedy(problem: Problem, values: Mapping[str, str]) -> str:
+    if problem.name == "GATEWAY_STORE" and values.get("GATEWAY_STORE", "").isidentifier():
+        return "for a Worker, where it names a binding: gateway check --worker"
+    return ""
 
 
 def _policy_alone(values: Mapping[str, str], found: list[Finding]) -> tuple[Policy | None, list[Finding]]:
@@ -120,6 +128,16 @@ async def store(settings: Settings) -> list[Finding]:
     finally:
         await remote.close()
     return [ok("store", "the Redis answers, runs scripts and takes keys")]
+
+
+async def store_of_worker(binding: str | None) -> list[Finding]:
+    """What GATEWAY_STORE can be on a Worker. Whether there is such a binding scripts/deploy says."""
+    if not binding or binding == "memory":
+        return [ok("store", "memory: each isolate's own, gone when it ends")]
+    if binding.isidentifier():
+        return [skipped("store", f"{shown(binding)}: a Durable Object binding, which the Worker alone reaches")]
+    remedy = "on a Worker: memory, or the name of a Durable Object binding"
+    return [failed("store", "GATEWAY_STORE is no binding's name", remedy)]
 
 
 async def audit(settings: Settings, transport: Transport) -> list[Finding]:

@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from gateway.cli.cases import CLIENT_ID, DEV_GROUPS, POOL_ID, imagine, operation_of, pool_of, with_members
-from gateway.cli.people import Unclear, Who, Whom, flag_in, names_in, only, precedences, who, whom
+from gateway.cli.people import Unclear, Who, Whom, flag_in, names_in, near, only, precedences, who, whom
 from gateway.judgement import Pool
 from gateway.operations import Operation
 from gateway.policy import Policy
-from gateway.rehearsal import Verdict, rehearse
+from gateway.rehearsal import PUBLIC, Verdict, rehearse
 
 _ROW = (
     "name", "caller", "callers", "operation", "operations", "target", "targets", "body", "group", "attributes",
@@ -100,11 +100,17 @@ def compare(expectations: Expectations, policy: Policy) -> list[Outcome]:
     """Decide each row by the policy.
 
     Raises:
-        Misread: a row is about a group that the pool does not have, or cannot be.
+        Misread: a row is about a group that the pool does not have, or a role that the policy does not, or cannot be.
 
     """
     outcomes, problems = [], []
+    roles = [*(role.name for role in policy.roles), PUBLIC]
     for row in expectations.rows:
+        role = row.wanted.get("role", PUBLIC)
+        if role not in roles:
+            problem = f"row {row.number}: {role!r} is no role of the policy{near(role, roles)}"
+            problems += [problem] if problem not in problems else []
+            continue
         groups = expectations.groups
         if groups is None:
             groups = DEV_GROUPS if row.operation.mutates else {**dict.fromkeys(policy.groups()), **DEV_GROUPS}

@@ -6,6 +6,7 @@ Prohibition: no secret on a command line, in a file or in any output, in part or
 
 import argparse
 import json
+import os
 import pathlib
 import sys
 from collections.abc import Mapping
@@ -17,8 +18,6 @@ from gateway.settings import SettingsError, load
 from gateway.settings.setting import Setting
 from gateway.settings.table import SETTINGS
 
-MOST_BYTES = 5 * 1024
-"""What one secret of a Worker holds."""
 PAIR = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 PUSHED = ("AWS_CREDENTIALS", "COGNITO_CLIENT_SECRETS", "GATEWAY_AUDIT_TOKEN")
 """What a Worker is given as secrets. Single keys become AWS_CREDENTIALS: one value is never half changed."""
@@ -58,8 +57,16 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse's sub-parsers have no
         "AWS_CREDENTIALS alone",
     )
     source.add_argument("--env-file", type=pathlib.Path, metavar="FILE", help="take the settings from this file alone")
-    push.add_argument("--env", metavar="NAME", help="the stage: wrangler.toml's [env.NAME] (default: none)")
-    push.add_argument("--name", metavar="NAME", help="the Worker (default: the name in wrangler.toml)")
+    push.add_argument(
+        "--env",
+        metavar="NAME",
+        help="the stage: wrangler.toml's [env.NAME] (default: CLOUDFLARE_ENV, else none; '': none)",
+    )
+    push.add_argument(
+        "--name",
+        metavar="NAME",
+        help="the Worker (default: the name in wrangler.toml); with a stage wrangler makes it NAME-STAGE",
+    )
     push.add_argument("--dry-run", action="store_true", help="judge them, name those that would be set, set none")
     push.add_argument("--json", action="store_true", help="answer as JSON, for programs")
     push.set_defaults(run=_push)
@@ -80,13 +87,26 @@ def _push(arguments: argparse.Namespace) -> int:
         return _fail(*error.args)
     except (wrangler.NoWrangler, UnicodeDecodeError) as error:
         return _fail("standard input is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error))
-    if not arguments.dry_run and not _handed_over(words, secrets, arguments):
+    stage = wrangler.stage_of(arguments.env, os.environ)
+    worker = _worker(arguments.name, stage)
+    where = printable(wrangler.worker_told(worker, stage))
+    command = (*words, "secret", "bulk", "--env", stage, *(("--name", arguments.name) if arguments.name else ()))
+    if not arguments.dry_run and not _handed_over(command, secrets, where):
         return 1
     if arguments.json:
-        print(json.dumps({"pushed": not arguments.dry_run, "secrets": sorted(secrets)}, indent=2))
+        told = {"pushed": not arguments.dry_run, "secrets": sorted(secrets), "worker": worker, "stage": stage or None}
+        print(json.dumps(told, indent=2))
     else:
-        print("\n".join(f"{'would set' if arguments.dry_run else 'set'} {name}" for name in sorted(secrets)))
+        done = "would set" if arguments.dry_run else "set"
+        print("\n".join(f"{done} {name} of {where}" for name in sorted(secrets)))
     return 0
+
+
+def _worker(name: str | None, stage: str) -> str | None:
+    """The Worker whose secrets wrangler would set: it appends the stage to a name that is given."""
+    if not name:
+        return wrangler.worker_of(wrangler.configuration(pathlib.Path.cwd()), stage)
+    return f"{name}-{stage}" if stage else name
 
 
 def from_json(text: str) -> dict[str, str]:
@@ -137,9 +157,10 @@ def chosen(values: Mapping[str, str]) -> dict[str, str]:
     if given & set(PAIR):
         pair = {member: _value(values, name) for member, name in zip(_MEMBERS, PAIR, strict=True) if name in given}
         secrets["AWS_CREDENTIALS"] = json.dumps({"current": pair})
-    long = [name for name, value in secrets.items() if len(value.encode()) > MOST_BYTES]
+    most = wrangler.MOST_VALUE_BYTES
+    long = [name for name, value in secrets.items() if len(value.encode()) > most]
     if long:
-        raise Unusable(*(f"{name}: longer than {MOST_BYTES} bytes, which a Worker's secret cannot be" for name in long))
+        raise Unusable(*(f"{name}: longer than {most} bytes, which a Worker's secret cannot be" for name in long))
     return secrets
 
 
@@ -157,18 +178,14 @@ def _keep_apart(environment: Mapping[str, str]) -> None:
         )
 
 
-def _handed_over(words: tuple[str, ...], secrets: Mapping[str, str], arguments: argparse.Namespace) -> bool:
+def _handed_over(command: tuple[str, ...], secrets: Mapping[str, str], where: str) -> bool:
     """Let wrangler set them; what it says of a failure is passed on."""
-    where = [
-        *(("--env", arguments.env) if arguments.env else ()),
-        *(("--name", arguments.name) if arguments.name else ()),
-    ]
     try:
         said = wrangler.run(
-            (*words, "secret", "bulk", *where),
+            command,
             given=json.dumps(secrets),
             secrets=_parts(secrets),
-            waiting=lambda: print("gateway keys push: asking wrangler ...", file=sys.stderr),
+            waiting=lambda: print(f"gateway keys push: asking wrangler, for {where} ...", file=sys.stderr),
         )
     except wrangler.NoWrangler as error:
         _fail(str(error))

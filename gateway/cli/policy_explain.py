@@ -11,6 +11,7 @@ from typing import Any
 from gateway.cli import policy_source
 from gateway.cli.cases import DEV_GROUPS, POOL_ID, body_of, imagine, operation_of, pool_of, with_members
 from gateway.cli.explanation import Question, as_data, as_lines
+from gateway.cli.options import once
 from gateway.cli.people import Unclear, Who, precedences, who, whom
 from gateway.judgement import Pool
 from gateway.rehearsal import rehearse
@@ -27,6 +28,7 @@ def add(actions: Any) -> None:  # noqa: ANN401 - argparse's sub-parsers have no 
         epilog="example: gateway policy explain --caller group:moderator --operation AdminAddUserToGroup "
         "--target group:user --group premium",
     )
+    once(parser)
     parser.add_argument("--policy", metavar="FILE", help="a TOML file (default: GATEWAY_POLICY, or the built-in)")
     parser.add_argument(
         "--caller",

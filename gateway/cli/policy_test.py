@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.cli import policy_source
 from gateway.cli.expectations import Expectations, Misread, Outcome, compare, read
+from gateway.cli.options import once
 
 
 def add(actions: Any) -> None:  # noqa: ANN401 - argparse's sub-parsers have no public type
@@ -20,6 +21,7 @@ def add(actions: Any) -> None:  # noqa: ANN401 - argparse's sub-parsers have no 
         "status: 0 everything is as expected, 1 something is not, 2 a file or the policy is not understood.",
         epilog="example: gateway policy test expectations.toml --policy policy.toml",
     )
+    once(parser)
     parser.add_argument("files", metavar="FILE", nargs="+", help="a TOML file; docs/policy.md shows how it is written")
     parser.add_argument(
         "--policy",

@@ -12,7 +12,7 @@ from gateway.emulator import attributes, errors, passwords, steps
 from gateway.emulator.backend import Backend
 from gateway.emulator.challenges import Pending
 from gateway.emulator.errors import AwsError
-from gateway.emulator.steps import SMS, SOFTWARE_TOKEN, Attempt, Body, parameter
+from gateway.emulator.steps import EMAIL, SMS, SOFTWARE_TOKEN, Attempt, Body, parameter
 from gateway.emulator.user import CONFIRMED, User
 
 PROOF = "PASSWORD_VERIFIER"
@@ -88,9 +88,9 @@ def _check_totp(attempt: Attempt, user: User, _: Pending, responses: Body) -> Bo
     return steps.tokens(attempt, user)
 
 
-def _check_sms(attempt: Attempt, user: User, _: Pending, responses: Body) -> Body:
+def _check_sent(attempt: Attempt, user: User, pending: Pending, responses: Body) -> Body:
     try:
-        user.redeem("mfa", parameter(responses, "SMS_MFA_CODE"), now=attempt.now)
+        user.redeem("mfa", parameter(responses, f"{pending.name}_CODE"), now=attempt.now)
     except AwsError:
         raise AwsError(errors.BAD_MFA_CODE) from None
     return steps.tokens(attempt, user)
@@ -114,7 +114,8 @@ _ANSWERS: dict[str, Callable[[Attempt, User, Pending, Body], Body]] = {
     PROOF: _verify_proof,
     "NEW_PASSWORD_REQUIRED": _take_new_password,
     SOFTWARE_TOKEN: _check_totp,
-    SMS: _check_sms,
+    SMS: _check_sent,
+    EMAIL: _check_sent,
     "SELECT_MFA_TYPE": _choose_factor,
     "MFA_SETUP": _finish_setup,
 }

@@ -92,6 +92,9 @@ class _Moto(CognitoIdpResponse):
         result = getattr(self, camelcase_to_underscores(self._operation))()
         model = get_service_model(SERVICE)
         action = result if isinstance(result, ActionResult) else ActionResult({})
+        match action.result:  # moto's groups have an empty description where Cognito's have none
+            case {"Group": {"Description": ""} as group}:
+                del group["Description"]
         serializer = get_serializer_class(SERVICE, "json")
         context = ActionContext(model, model.operation_model(self._operation), serializer, self)
         body = action.execute_result(context)[2]

@@ -108,6 +108,7 @@ BAD_MFA_CODE = Refusal("CodeMismatchException", "Invalid code or auth state for 
 BAD_TOTP_CODE = Refusal("EnableSoftwareTokenMFAException", "Code mismatch")
 NO_TOTP = Refusal("InvalidParameterException", "User has not verified software token mfa")
 NO_PHONE = Refusal("InvalidParameterException", "User does not have delivery config set to turn on SMS_MFA")
+NO_EMAIL = Refusal("InvalidParameterException", "User does not have delivery config set to turn on EMAIL_OTP")
 
 # tokens
 BAD_ACCESS_TOKEN = Refusal("NotAuthorizedException", "Invalid Access Token")

@@ -9,7 +9,7 @@ from gateway.emulator import errors
 from gateway.emulator.backend import Backend
 from gateway.emulator.errors import AwsError
 from gateway.emulator.pool import Pool
-from gateway.emulator.steps import SMS, SOFTWARE_TOKEN, Body
+from gateway.emulator.steps import EMAIL, SMS, SOFTWARE_TOKEN, Body
 from gateway.emulator.user import User
 
 SETUP = "MFA_SETUP"
@@ -55,18 +55,22 @@ def _next(backend: Backend, pool: Pool, user: User, session: str | None) -> Body
 
 
 def prefer(user: User, body: Body) -> None:
-    """Apply SMSMfaSettings and SoftwareTokenMfaSettings. Raises AwsError for a factor that is not set up."""
-    app, sms = body.get("SoftwareTokenMfaSettings"), body.get("SMSMfaSettings")
+    """Apply the settings of each factor that has some. Raises AwsError for a factor that is not set up."""
+    app, sms, email = (body.get(f"{name}MfaSettings") for name in ("SoftwareToken", "SMS", "Email"))
     if app and app.get("Enabled") and not user.token_verified:
         raise AwsError(errors.NO_TOTP)
     if sms and sms.get("Enabled") and not user.attribute_lookup.get("phone_number"):
         raise AwsError(errors.NO_PHONE)
-    for name, settings in ((SOFTWARE_TOKEN, app), (SMS, sms)):
+    if email and email.get("Enabled") and not user.attribute_lookup.get("email"):
+        raise AwsError(errors.NO_EMAIL)
+    for name, settings in ((SOFTWARE_TOKEN, app), (SMS, sms), (EMAIL, email)):
         if settings is None:
             continue
         enabled = bool(settings.get("Enabled"))
         if name == SMS:
             user.sms_mfa_enabled = enabled
+        elif name == EMAIL:
+            user.email_mfa_enabled = enabled
         else:
             user.software_token_mfa_enabled = enabled
         if enabled and settings.get("PreferredMfa"):

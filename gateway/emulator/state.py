@@ -108,6 +108,7 @@ def _user(user: User) -> dict[str, Any]:
         "password": _password(user.secret),
         "mfa": {
             "sms": user.sms_mfa_enabled,
+            "email": user.email_mfa_enabled,
             "app": user.software_token_mfa_enabled,
             "verified": user.token_verified,
             "secret": user.totp_secret,
@@ -134,6 +135,7 @@ def _read_user(pool: Pool, item: dict[str, Any]) -> User:
     kept, mfa = item["password"], item["mfa"]
     user.secret = None if kept is None else Password(int(kept["salt"], 16), int(kept["private"], 16))
     user.sms_mfa_enabled, user.software_token_mfa_enabled = mfa["sms"], mfa["app"]
+    user.email_mfa_enabled = mfa.get("email", False)  # older files do not have it
     user.token_verified, user.totp_secret = mfa["verified"], mfa["secret"]
     user.preferred_mfa_setting = mfa["preferred"]
     user.create_date, user.last_modified_date = _date(item["created"]), _date(item["modified"])

@@ -21,6 +21,9 @@ Body = dict[str, Any]
 
 SOFTWARE_TOKEN = "SOFTWARE_TOKEN_MFA"  # noqa: S105 - the name of a factor
 SMS = "SMS_MFA"
+EMAIL = "EMAIL_OTP"
+SENT = {SMS: "phone_number", EMAIL: "email"}
+"""The factors whose code is sent, and to which attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +88,12 @@ def second_factor(attempt: Attempt, user: User) -> Body:
 
 
 def ask_for_factor(attempt: Attempt, user: User, factor: str) -> Body:
-    """Ask for one factor; a text message is sent for `SMS_MFA`."""
+    """Ask for one factor; a text message or a mail is sent for those of `SENT`."""
     shown = {"USER_ID_FOR_SRP": user.username}
-    if factor == SMS:
-        sent = attempt.backend.deliver(user, "mfa", attribute="phone_number", lifetime_seconds=LIFETIME_SECONDS)
-        shown |= {"CODE_DELIVERY_DELIVERY_MEDIUM": "SMS", "CODE_DELIVERY_DESTINATION": sent["Destination"]}
+    if factor in SENT:
+        sent = attempt.backend.deliver(user, "mfa", attribute=SENT[factor], lifetime_seconds=LIFETIME_SECONDS)
+        medium, destination = sent["DeliveryMedium"], sent["Destination"]
+        shown |= {"CODE_DELIVERY_DELIVERY_MEDIUM": medium, "CODE_DELIVERY_DESTINATION": destination}
     return attempt.ask(factor, user, shown)
 
 

@@ -58,6 +58,7 @@ class User(CognitoIdpUser):
         self.secret: Password | None = None
         self.codes: dict[str, Code] = {}
         self.totp_secret: str | None = None
+        self.email_mfa_enabled = False
 
     @property
     def pool_name(self) -> str:
@@ -107,7 +108,11 @@ class User(CognitoIdpUser):
     @property
     def factors(self) -> list[str]:
         """The second factors that are switched on."""
-        listed = {"SMS_MFA": self.sms_mfa_enabled, "SOFTWARE_TOKEN_MFA": self.software_token_mfa_enabled}
+        listed = {
+            "SMS_MFA": self.sms_mfa_enabled,
+            "SOFTWARE_TOKEN_MFA": self.software_token_mfa_enabled,
+            "EMAIL_OTP": self.email_mfa_enabled,
+        }
         return [name for name, on in listed.items() if on]
 
     @property

@@ -22,18 +22,37 @@ from gateway.assembly import Assembled, Parts, assemble, read_policy
 from gateway.keys import fetch_by
 from gateway.policy import Policy
 from gateway.policy_file import PolicyError
-from gateway.runtimes import audit_sinks, credentials_file, rs256_openssl, stores
+from gateway.runtimes import audit_sinks, bounded_file, credentials_file, heartbeat, rs256_openssl, stores
 from gateway.runtimes.audit_pages import AuditPages
 from gateway.runtimes.credentials_file import CredentialsFile
 from gateway.runtimes.httpx_transport import HttpxTransport
 from gateway.runtimes.pool import Pool
-from gateway.settings import Settings, load
+from gateway.settings import Problem, Settings, SettingsError, load
 from gateway.settings.forms import is_toml
+from gateway.store import SharedStore
 
 _COLLECT_AFTER_OBJECTS = 50_000  # some megabytes at most, and more than a thousand calls under way hold
 
+_CANCEL_SECONDS = 1.0
+
 WORKERS = "GATEWAY_WORKERS"
 """How many workers there are, set by `gateway serve` for them."""
+
+
+_POLICY = "GATEWAY_POLICY"
+
+
+class AllRefused(SettingsError):
+    """The settings are refused, and so is the policy: its text has both."""
+
+    def __init__(self, problems: list[Problem], policy: list[str]) -> None:
+        """`problems` are the settings', `policy` has a line for each mistake in the policy."""
+        super().__init__(problems)
+        self.policy = policy
+
+    def __str__(self) -> str:
+        """One problem a line."""
+        return "\n".join((super().__str__(), *(f"{_POLICY}: {line}" for line in self.policy)))
 
 
 def environment(env_file: pathlib.Path | None = None) -> dict[str, str]:
@@ -55,8 +74,30 @@ def read_settings(values: Mapping[str, str]) -> tuple[Settings, Policy]:
         PolicyError: with every problem of the policy.
 
     """
-    settings = load(values.get, lambda path: pathlib.Path(path).read_text(encoding="utf-8"), names=values)
+    texts: dict[str, str] = {}  # what a pipe says, it says once
+
+    def read(path: str) -> str:
+        if path not in texts:
+            texts[path] = bounded_file.text(path)
+        return texts[path]
+
+    try:
+        settings = load(values.get, read, names=values)
+    except SettingsError as error:
+        mistakes = _policy_alone(values.get(_POLICY), texts)
+        raise (AllRefused(error.problems, mistakes) if mistakes else error) from None
     return settings, read_policy(settings.policy_text)
+
+
+def _policy_alone(source: str | None, texts: Mapping[str, str]) -> list[str]:
+    """What is wrong with the policy where the settings are; one that cannot be read is among their problems."""
+    text = source if not source or is_toml(source) else texts.get(source)
+    try:
+        if source is None or text:
+            read_policy(text)
+    except PolicyError as error:
+        return error.problems
+    return []
 
 
 def policy_text(source: str | None) -> str | None:
@@ -114,6 +155,7 @@ class Container:
         self._settings = settings
         self._policy = policy
         store, self._close_store = stores.opened(settings.store, settings.user_pool_id, log=log)
+        self._shared = store if isinstance(store, SharedStore) else None
         self._audit = audit_sinks.open_audit(settings.audit, required=settings.audit_required, workers=workers, log=log)
         self._transport = Pool(connect_timeout_seconds=settings.connect_timeout_seconds)
         self._rare = HttpxTransport(connect_timeout_seconds=settings.connect_timeout_seconds)
@@ -153,15 +195,20 @@ class Container:
         behind: list[asyncio.Task[object]] = [asyncio.create_task(self._assembled.keys.warm(self._settings.issuers[0]))]
         if self._watched is not None:
             behind.append(asyncio.create_task(self._watched.watch()))
+        if self._shared is not None:
+            behind.append(asyncio.create_task(heartbeat.beat(self._shared)))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in behind:
             task.cancel()
+        await asyncio.wait(behind, timeout=_CANCEL_SECONDS)
         await self._transport.close()
         await self._rare.close()
-        await self._close_store()
         head = await self._audit.end()
         log(f"stopped; the audit's head is {head}")
+        if self._shared is not None:  # last: it may take its time, and be cut short
+            await heartbeat.end(self._shared, log)
+        await self._close_store()
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -8,9 +8,10 @@ Source: https://kubernetes.io/docs/concepts/configuration/secret/ (a mounted sec
 
 import asyncio
 import os
-import pathlib
+import stat
 from collections.abc import Callable
 
+from gateway.runtimes import bounded_file
 from gateway.settings import Credentials, SettingsError, credentials_in_file
 
 NAME = "AWS_CREDENTIALS_FILE"
@@ -51,11 +52,11 @@ class CredentialsFile:
         if self._looks > _SETTLED:
             return
         try:
-            given = credentials_in_file(self._path, _read)
+            given = credentials_in_file(self._path, bounded_file.text_at_once)
         except SettingsError as error:
             if self._looks == _SETTLED:
                 self._wrong = True
-                self._log(f"{error.problems[0]}; the keys in use go on signing")
+                self._log(f"{error.problems[0]}{_oddity(self._path)}; the keys in use go on signing")
             return
         if self._give(given):
             spare = "" if given.next is None else ", its next one in reserve"
@@ -74,5 +75,12 @@ def _mark(path: str) -> _Mark | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _read(path: str) -> str:
-    return pathlib.Path(path).read_text(encoding="utf-8")
+def _oddity(path: str) -> str:
+    """What else there is to say of a path that leads to no file of ours."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - nothing else of a path is needed
+    except OSError:
+        return ""
+    if not stat.S_ISREG(found.st_mode):
+        return " (it is no regular file, and nothing else is read while the gateway runs)"
+    return f" (it is longer than {bounded_file.MAX_BYTES} bytes)" if found.st_size > bounded_file.MAX_BYTES else ""

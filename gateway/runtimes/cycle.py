@@ -28,7 +28,8 @@ class Cycle(RequestResponseCycle):
     async def send_500_response(self) -> None:
         """Answer for an application that failed without a word."""
         self.head = None
-        await say(self.send, refusals.FAILED, (b"connection", b"close"))
+        failed = refusals.FAILED.of(self.scope["method"].encode(), self.scope["raw_path"])
+        await say(self.send, failed, (b"connection", b"close"))
 
     async def send(self, message: "ASGISendEvent") -> None:
         """Take what the application says: ASGI's `send`."""

@@ -3,7 +3,7 @@
 Duty: on top of what llhttp refuses (bare CR and LF, obs-fold, NUL, Content-Length beside Transfer-Encoding) refuse
 every body whose length two parties could read differently, every head that is too large, and what is not HTTP/1.
 Prohibition: answers nothing, ends nothing: that is the protocol's. After the first wrong byte no byte is parsed.
-Source: RFC 9112 sections 2.2, 3.2, 5, 6 and 7; RFC 9110 sections 7.2, 7.8 and 10.1.1. R-15, R-16.
+Source: RFC 9112 sections 2.2, 3.2, 5, 6 and 7; RFC 9110 sections 5.5, 7.2, 7.8 and 10.1.1. R-15, R-16.
 """
 
 import asyncio
@@ -120,7 +120,7 @@ class Framing(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header, or a trailer: that one goes nowhere, since nobody asked for it and the decision is made."""
-        name = name.lower()
+        name, value = name.lower(), value.rstrip(b" \t")  # llhttp drops white space before a value only
         headers = self.headers
         headers.append((name, value))
         if name in _WATCHED or len(headers) > self.max_headers:
@@ -132,7 +132,6 @@ class Framing(HttpToolsProtocol):
         if name == b"host":
             self.hosts += 1
             return
-        value = value.strip(b" \t")
         if name == b"expect":
             self.expect_100_continue = value.lower() == b"100-continue"
         elif self.chunked or self.length is not None:
@@ -217,6 +216,16 @@ class Framing(HttpToolsProtocol):
     def linger(self) -> None:
         """Close without a reset that could overtake an answer."""
         raise NotImplementedError  # pragma: no cover - the protocol's
+
+    def asked(self) -> tuple[bytes, bytes] | None:
+        """Method and path of the request that is being read, as far as it is here; None where no path is."""
+        if self.phase == BETWEEN:
+            return None
+        path = self.url.partition(b"?")[0]
+        if not path.startswith(b"/"):  # the absolute form, or no path at all
+            _, slash, path = path.partition(b"://")[2].partition(b"/")
+            path = slash + path
+        return (self.parser.get_method(), path) if path else None
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

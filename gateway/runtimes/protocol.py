@@ -1,7 +1,7 @@
 """The container's HTTP/1.1: uvicorn's protocol with the deadlines, the order and the manners that it lacks.
 
 Duty: a request reaches the application whole, once, in time and in order, or not at all; what is refused is answered in
-its turn, in the shape of AWS JSON; memory and time of a connection are bounded in both directions.
+its turn, in the shape that its path calls for; memory and time of a connection are bounded in both directions.
 Prohibition: no decision about a caller, no line in the log and no timer for a single request.
 Source: RFC 9112 section 9; RFC 9110 sections 10.1.1, 15.5.9 and 15.5.14. R-15, R-16, R-22, R-25.
 """
@@ -20,7 +20,7 @@ from gateway.runtimes.framing import BETWEEN, BODY, Framing
 from gateway.runtimes.refusals import Refusal, Refused
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+    from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope
 
 
 class _Exit:
@@ -185,6 +185,9 @@ class Protocol(Framing):
             return
         self.deaf = True
         self.sweep.count(refusal.status)
+        asked = self.asked()
+        if asked is not None:
+            refusal = refusal.of(*asked)
         if self.phase == BODY and self.pipeline:
             self.pipeline.popleft()
             self.refusal = refusal
@@ -263,5 +266,6 @@ class Protocol(Framing):
             self.flow.pause_reading()
 
 
-async def _busy(_scope: "Scope", _receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
-    await say(send, refusals.BUSY)
+async def _busy(scope: "Scope", _receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
+    asked = cast("HTTPScope", scope)
+    await say(send, refusals.BUSY.of(asked["method"].encode(), asked["raw_path"]))

@@ -50,7 +50,9 @@ _ELSEWHERE: Final = frozenset(
     | {"ReadOnlyError", "BusyLoadingError", "MasterDownError", "ClusterDownError"}
 )
 """What a server says that is not the one to talk to any more, or not yet: the name may lead elsewhere by now."""
-_NUMBER: Final = re.compile(rb"[0-9]+\.[0-9]+(?:e\+[0-9]+)?")  # as `repr` writes moments
+_NUMBER: Final = re.compile(rb"[0-9]{1,20}\.[0-9]+(?:e\+[0-9]{1,2})?")  # as `repr` writes moments
+_WHOLE: Final = re.compile(rb"[0-9]{1,16}")
+_LARGEST: Final = 2**53  # microseconds
 _UNREADABLE: Final = "unreadable"
 
 _Line = Connection | SSLConnection | UnixDomainSocketConnection
@@ -92,12 +94,14 @@ class RedisRemote:
         words = (epoch, position or "0", new_epoch, PAGE, int(LIFETIME_SECONDS * _MICRO), cost, rate.seconds * _MICRO)
         found = await self._run(redis_scripts.EXCHANGE, keys, *words, *map(_member, revocations))
         match found:
-            case [int(wait), bytes(epoch_now), bytes(position_now), int(more), *members]:
+            case [int(wait), bytes(epoch_now), bytes(position_now), int(more), *members] if (
+                0 <= wait <= _LARGEST and _WHOLE.fullmatch(position_now)
+            ):
                 known = tuple(known for member in members if (known := _revocation(member)) is not None)
                 return Taken(
                     wait / _MICRO,
                     epoch_now.decode(errors="replace"),
-                    position_now.decode(errors="replace"),
+                    position_now.decode(),
                     known,
                     more=more == 1,
                 )
@@ -150,7 +154,7 @@ class RedisRemote:
                     return await self._ask("EVALSHA", _sha(script), len(keys), *keys, *arguments)
                 except NoScriptError:  # a Redis that has just started
                     return await self._ask("EVAL", script, len(keys), *keys, *arguments)
-        except (RedisError, OSError) as error:  # a timeout is an OSError too
+        except Exception as error:  # noqa: BLE001 - what the package raises over a garbled answer can be anything
             kind = _kind(error)
         raise StoreLost(kind)  # outside of the except clause: what was caught may hold an address
 
@@ -247,6 +251,8 @@ def _revocation(member: object) -> Revocation | None:
 
 def _kind(error: Exception) -> str:
     """What went wrong, in a word: Redis's own code, or the type of the failure."""
+    if not isinstance(error, (RedisError, OSError)):  # a timeout is an OSError too
+        return _UNREADABLE
     if isinstance(error, ResponseError):
         text = str(error)
         named = next((kind for phrase, kind in _PHRASES.items() if phrase in text), None)

@@ -1,15 +1,19 @@
 """What the HTTP server answers by itself, before the application hears of a request.
 
-Duty: one record a case and its bytes, in the shape of AWS JSON 1.1, so that an SDK raises its usual exception.
+Duty: one record a case and its bytes, in the shape of AWS JSON 1.1, so that an SDK raises its usual exception, or,
+where the request is known to be for another path than the AWS endpoint's, as RFC 9457 has it.
 Prohibition: nothing of the request is repeated, and none of these reaches the audit: no caller is known yet.
-Source: AWS JSON 1.1 (`__type`, `message`); RFC 9110 section 15; RFC 6585 section 5 (431); RFC 9112 sections 2 to 9.
+Source: AWS JSON 1.1 (`__type`, `message`); RFC 9457; RFC 9110 sections 9.3.2 and 15; RFC 6585 section 5 (431);
+RFC 9112 sections 2 to 9.
 """
 
 import json
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+
+from gateway.api.problem import MEDIA_TYPE, Problem
 
 Header = tuple[bytes, bytes]
 
@@ -24,25 +28,40 @@ class Refusal:
     type: str
     message: str
     retry_after_seconds: int | None = None
+    problem_id: str | None = None
+    """The request's id, where it is told as RFC 9457; see `of`."""
+    to_head: bool = False
+
+    def of(self, method: bytes, path: bytes) -> "Refusal":
+        """The same refusal of a request of which this much is known: its method, and its path without the query."""
+        return replace(
+            self,
+            problem_id=None if path == b"/" else secrets.token_hex(_FACTOR),
+            to_head=method == b"HEAD",
+        )
 
     def headers(self, length: int) -> list[Header]:
         """What every refusal carries, for a body of `length` bytes."""
-        number = secrets.token_hex(_FACTOR).encode()
+        number = (self.problem_id or secrets.token_hex(_FACTOR)).encode()
+        media = b"application/x-amz-json-1.1" if self.problem_id is None else MEDIA_TYPE.encode()
         found = [
-            (b"content-type", b"application/x-amz-json-1.1"),
+            (b"content-type", media),
             (b"content-length", b"%d" % length),
             (b"cache-control", b"no-store"),
             (b"x-content-type-options", b"nosniff"),
-            (b"x-amzn-errortype", self.type.encode()),
-            (b"x-amzn-requestid", number),
             (b"x-request-id", number),
         ]
+        if self.problem_id is None:
+            found += [(b"x-amzn-errortype", self.type.encode()), (b"x-amzn-requestid", number)]
         if self.retry_after_seconds is not None:
             found.append((b"retry-after", b"%d" % self.retry_after_seconds))
         return found
 
     def body(self) -> bytes:
         """The JSON document."""
+        if self.problem_id is not None:
+            problem = Problem(int(self.status), self.type, self.message)
+            return json.dumps(problem.document(self.problem_id)).encode()
         return json.dumps({"__type": self.type, "message": self.message}).encode()
 
     def answer(self, default_headers: Iterable[Header]) -> bytes:
@@ -50,7 +69,7 @@ class Refusal:
         body = self.body()
         lines = [b"HTTP/1.1 %d %s" % (self.status, self.status.phrase.encode())]
         lines += [b"%s: %s" % header for header in (*default_headers, *self.headers(len(body)))]
-        return b"\r\n".join((*lines, b"connection: close", b"", body))
+        return b"\r\n".join((*lines, b"connection: close", b"", b"" if self.to_head else body))
 
 
 class Refused(Exception):

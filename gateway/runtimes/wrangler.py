@@ -1,6 +1,6 @@
 """Cloudflare's command line, wrangler, as a process of its own.
 
-Duty: find it, hand it words and a standard input, give back what it said.
+Duty: find it, know which Worker it would act on, hand it words and a standard input, give back what it said.
 Prohibition: no secret among the words, in its environment or in a file: it gets them through its standard input alone,
 writes no log, and what it says is given back with them masked (R-01). Standard library only: scripts use it as well.
 Source: https://developers.cloudflare.com/workers/wrangler/commands/
@@ -8,18 +8,25 @@ Source: https://developers.cloudflare.com/workers/wrangler/commands/
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.settings import SETTINGS
 
 TIMEOUT_SECONDS = 120.0
+MOST_VALUE_BYTES = 5 * 1024
+"""What one variable or one secret of a Worker holds."""
 INSTALL = "npm install --global wrangler@4 (Node 22.12 or later); in a checkout: scripts/edge"
 
 _OURS = frozenset(name for setting in SETTINGS if setting.secret for name in (setting.name, f"{setting.name}_FILE"))
 _SETTLED = {"WRANGLER_LOG_SANITIZE": "true", "WRANGLER_WRITE_LOGS": "false", "FORCE_COLOR": "0", "NO_COLOR": "1"}
+_CONFIGURATIONS = ("wrangler.json", "wrangler.jsonc", "wrangler.toml")  # in wrangler's own order
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # wrangler colours its errors whatever NO_COLOR says
 _LEAST_CHARACTERS = 4  # masking shorter ones would eat letters of harmless words
 
 
@@ -60,6 +67,42 @@ def find(folder: pathlib.Path) -> tuple[str, ...]:
     raise NoWrangler(f"wrangler is not installed: {INSTALL}")
 
 
+def stage_of(given: str | None, values: Mapping[str, str]) -> str:
+    """The stage that is meant: the one that was given, else CLOUDFLARE_ENV's as with wrangler; empty: the top level.
+
+    Hand it to wrangler as `--env` in either case: left out, wrangler warns, and looks for itself.
+    """
+    return values.get("CLOUDFLARE_ENV", "") if given is None else given
+
+
+def configuration(folder: pathlib.Path) -> Mapping[str, Any]:
+    """The wrangler.toml of `folder`, or of one above it; empty where wrangler finds another, none, or a broken one."""
+    places = [place / name for name in _CONFIGURATIONS for place in (folder, *folder.parents)]
+    found = next((path for path in places if path.is_file()), None)
+    if found is None or found.suffix != ".toml":
+        return {}
+    try:
+        return tomllib.loads(found.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # wrangler says what is wrong with it
+        return {}
+
+
+def worker_of(tables: Mapping[str, Any], stage: str) -> str | None:
+    """The name of the Worker that a wrangler.toml's tables give a stage; None where they give none."""
+    top = tables.get("name")
+    if not stage:
+        return top if isinstance(top, str) else None
+    stages = tables.get("env")
+    table = stages.get(stage) if isinstance(stages, dict) else None
+    own = table.get("name") if isinstance(table, dict) else None
+    return own if isinstance(own, str) else f"{top}-{stage}" if isinstance(top, str) else None
+
+
+def worker_told(worker: str | None, stage: str) -> str:
+    """Which Worker is meant, for a person."""
+    return f"the Worker {worker or 'that wrangler names'} ({f'stage {stage}' if stage else 'no stage'})"
+
+
 def environment(values: Mapping[str, str]) -> dict[str, str]:
     """What it is given of the environment: everything but the gateway's secrets, and no log of what it sends."""
     return {name: value for name, value in values.items() if name not in _OURS} | _SETTLED
@@ -81,7 +124,8 @@ def run(
     if waiting is not None:
         waiting()
     done = _started(words, given, environment(os.environ), timeout_seconds=TIMEOUT_SECONDS)
-    return Said(done.returncode, masked(done.stdout, secrets), masked(done.stderr, secrets))
+    out, err = (masked(_COLOURS.sub("", text), secrets) for text in (done.stdout, done.stderr))
+    return Said(done.returncode, out, err)
 
 
 def masked(text: str, secrets: Collection[str]) -> str:

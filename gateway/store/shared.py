@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.caller import Caller
 from gateway.errors import Unavailable
@@ -30,6 +30,13 @@ MAX_OWED: Final = 1_000
 MAX_ATTEMPTS: Final = 5
 
 _NO_RATE: Final = Rate(1, 1.0)
+
+
+class Owed(NamedTuple):
+    """How many revocations, and how many ends of kept requests, are still to be passed on."""
+
+    revocations: int
+    requests: int
 
 
 @dataclass(slots=True)
@@ -78,6 +85,11 @@ class SharedStore:
     def lost(self) -> bool:
         """Whether the last exchange failed."""
         return self._lost
+
+    @property
+    def owed(self) -> Owed:
+        """What is still to be passed on: every `refresh` that reaches the other side does it."""
+        return Owed(len(self._unpublished), len(self._owed))
 
     def refuses(self, caller: Caller) -> bool:
         """See `Store.refuses`: what was known last serves for `GRACE_SECONDS`."""

@@ -152,6 +152,8 @@ async def test_cognito_s_refusals_keep_their_words(world: World) -> None:
         ("confirm-sign-up", "ExpiredCodeException", 400),
         ("resend-code", "UserNotFoundException", 404),
         ("forgot-password", "LimitExceededException", 429),
+        ("forgot-password", "NotAuthorizedException", 400),
+        ("confirm-sign-up", "NotAuthorizedException", 400),
         ("confirm-forgot-password", "CodeMismatchException", 400),
     ):
         world.cognito.script = lambda _request, type_=type_: refusal(type_, "words")  # type: ignore[misc]

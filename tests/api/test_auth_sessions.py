@@ -242,6 +242,16 @@ async def test_a_bearer_that_is_not_accepted_loses_no_cookie(world: World) -> No
     assert (reply.status, reply.headers.get("set-cookie"), len(world.cognito.requests)) == (401, None, 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "status"), [("Invalid Refresh Token", 401), ("Unable to verify secret hash for client 1example", 400)]
+)
+async def test_a_sign_out_hears_401_of_its_token_only(world: World, text: str, status: int) -> None:
+    """What is wrong in the settings is no reason to sign in again."""
+    world.cognito.script = lambda _request: refusal("NotAuthorizedException", text)
+    reply = await world.rest("POST", "/auth/sign-out", {"refreshToken": TOKEN})
+    assert (reply.status, reply.json["detail"]) == (status, text)
+
+
 async def test_a_page_of_another_origin_signs_its_own_user_out(world: World) -> None:
     """By the bearer or a token of the body it may: no cookie is read or forgotten for it."""
     elsewhere = {"origin": "https://app.example.com", "host": "gw.example.com"}

@@ -238,9 +238,9 @@ async def test_who_is_in_no_such_role_gets_what_the_identity_pool_gives(world: W
 
 
 async def test_the_identity_pool_s_refusals_are_told(world: World, aws: Aws) -> None:
-    """A login that it does not take is 401; what is no answer of its is 502."""
+    """A login that it does not take is 400, for the bearer is good; what is no answer of its is 502."""
     aws.script = [refusal("NotAuthorizedException", "Token is not from a supported provider")]
-    assert (await ask(world, "user")).status == 401
+    assert (await ask(world, "user")).status == 400
     aws.script = [answer({"IdentityId": "us-east-1:1"}), answer({"Credentials": {"AccessKeyId": "x"}})]
     reply = await ask(world, "user")
     assert (reply.status, reply.json["type"]) == (502, "InternalErrorException")

@@ -83,10 +83,13 @@ async def test_a_list_pages_to_its_end_with_the_caller_s_own_cursor(world: World
         ("GET", "/admin/groups?limit=61", None, "limit"),
         ("GET", "/admin/groups?limit=ten", None, "limit"),
         ("GET", "/admin/groups?limit=1&limit=2", None, "limit"),
-        ("GET", "/admin/groups?page=1", None, None),
+        ("GET", "/admin/groups?page=1", None, "page"),
+        ("GET", "/admin/groups?a%20secret=1", None, None),
         ("POST", "/admin/groups", {}, "name"),
         ("POST", "/admin/groups", {"name": "a b"}, "name"),
         ("POST", "/admin/groups", {"name": "a", "rank": 1}, "rank"),
+        ("POST", "/admin/groups", {"name": "."}, "name"),
+        ("POST", "/admin/groups", {"name": ".."}, "name"),
         ("PATCH", "/admin/groups/support", {"precedence": -1}, "precedence"),
         ("PATCH", "/admin/groups/%FF", {}, "group"),
         ("DELETE", "/admin/groups/" + "x" * 129, None, "group"),
@@ -159,6 +162,33 @@ async def test_dots_name_nobody(world: World, dots: str) -> None:
     """A URL cannot carry them: to some servers the path is then another one, so no server of ours takes them."""
     reply = await world.rest("DELETE", f"/admin/groups/{dots}", None, world.token("admin"))
     assert (reply.status, reply.json["member"], world.reason) == (400, "group", "path-dots")
+    assert reply.json["detail"] == "Member 'group' cannot be dots in a path."
+    assert not world.cognito.requests
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+async def test_no_group_is_made_that_no_path_can_name(world: World, name: str) -> None:
+    """Whoever made one could neither read, change nor delete it here; a name that only begins so is a name."""
+    token = world.token("admin")
+    reply = await world.rest("POST", "/admin/groups", {"name": name}, token)
+    assert (reply.status, reply.json["member"], world.reason) == (400, "name", "path-dots")
+    assert reply.json["detail"] == "Member 'name' cannot be dots: no path can carry it."
+    assert not world.cognito.requests
+    assert (await world.rest("POST", "/admin/groups", {"name": f"{name}x"}, token)).status == 201
+
+
+@pytest.mark.parametrize(
+    ("raw", "member"),
+    [
+        (b'{"name":"a","name":"b"}', "name"),
+        (b'{"name":"a","x":{"y":[{"z":1,"z":2}]}}', "x.y[0].z"),
+        (b'{"a secret":1,"a secret":2}', None),
+    ],
+)
+async def test_a_member_that_stands_twice_is_named(world: World, raw: bytes, member: str | None) -> None:
+    """R-10: which of the two is meant is anybody's guess; a form learns which of its fields it sent twice."""
+    reply = await world.rest("POST", "/admin/groups", None, world.token("admin"), raw=raw)
+    assert (reply.status, reply.json.get("member"), world.reason) == (400, member, "body-duplicate-member")
     assert not world.cognito.requests
 
 

@@ -108,7 +108,7 @@ async def test_nothing_is_set_where_deleting_is_not_open() -> None:
 
 
 async def test_a_password_is_changed(world: World) -> None:
-    """The current one may be missing for who has none yet; a wrong one is 401; neither is written down (R-01)."""
+    """The current one may be missing for who has none yet; a wrong one is 400; neither is written down (R-01)."""
     token = world.token()
     method, path, body = REQUESTS["ChangePassword"]
     assert (await world.rest(method, path, body, token)).status == 204
@@ -119,8 +119,30 @@ async def test_a_password_is_changed(world: World) -> None:
     ]
     world.cognito.script = lambda _request: refusal("NotAuthorizedException", "Incorrect username or password.")
     reply = await world.rest(method, path, body, token)
-    assert (reply.status, reply.json["detail"]) == (401, "Incorrect username or password.")
+    assert (reply.status, reply.json["detail"]) == (400, "Incorrect username or password.")
     assert b"N3wPassw0rd!" not in b"".join(world.sink.lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("Invalid Access Token", 401),
+        ("Access Token has expired", 401),
+        ("Access Token has been revoked", 401),
+        ("Could not verify signature for Access Token", 401),
+        ("Access Token does not have required scopes", 400),
+        ("A client attempted to write unauthorized attribute", 400),
+        ("Incorrect username or password.", 400),
+        ("User is disabled.", 400),
+        ("", 400),
+    ],
+)
+async def test_401_is_said_of_the_bearer_only(world: World, text: str, status: int) -> None:
+    """A client that hears 401 gets another token and asks again: it must not for what another cannot mend."""
+    world.cognito.script = lambda _request: refusal("NotAuthorizedException", text)
+    reply = await world.rest("PATCH", "/me", {"attributes": {"email_verified": True}}, world.token())
+    assert (reply.status, reply.json["type"]) == (status, "NotAuthorizedException")
+    assert ("www-authenticate" in reply.headers) == (status == 401)
 
 
 async def test_an_attribute_is_verified(world: World) -> None:
@@ -172,7 +194,7 @@ async def test_an_account_is_deleted(world: World) -> None:
         ("PUT", "/me/mfa", {"preferred": None}, "preferred"),
         ("PUT", "/me/mfa", {"preferred": "sms", "sms": False}, "preferred"),
         ("PUT", "/me/mfa", {"totp": "yes"}, "totp"),
-        ("GET", "/me?include=groups", None, None),
+        ("GET", "/me?include=groups", None, "include"),
     ],
 )
 async def test_a_wrong_member_is_named_and_nothing_is_sent(

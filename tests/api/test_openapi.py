@@ -121,7 +121,15 @@ def test_it_says_how_each_route_is_asked_and_refused() -> None:
         for response in map(resolved, operation["responses"].values()):
             assert "x-request-id" in response["headers"]
     refusals = {int(status) for status in delete["responses"] if status >= "400"}
-    assert refusals == {400, 401, 403, 404, 409, 413, 414, 415, 422, 429, 500, 502, 503, 504}
+    assert refusals == {400, 401, 403, 404, 409, 413, 414, 415, 422, 429, 431, 500, 502, 503, 504}
+
+
+def test_it_says_of_each_route_what_the_server_refuses_before_it() -> None:
+    """A long URL or too many headers end any request, in the shape that its path calls for."""
+    for _, path, operation in operations(DOCUMENT):
+        for status in ("414", "431"):
+            [media] = resolved(operation["responses"][status])["content"]
+            assert media == ("application/x-amz-json-1.1" if path == "/" else "application/problem+json")
 
 
 def test_every_operation_that_a_policy_can_open_has_its_body() -> None:

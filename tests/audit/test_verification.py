@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given, settings
@@ -141,7 +141,7 @@ def test_a_head_before_the_first_line_cannot_be_compared() -> None:
     assert found(LINES[12:], Head("chain-1", 12, "ab" * 32)) == [("head", None, None)]
 
 
-@pytest.mark.parametrize("half", [LINES[5][:1], LINES[5][:200], LINES[5][:-1], b"\x00\x00"])
+@pytest.mark.parametrize("half", [LINES[5][:1], LINES[5][:200], LINES[5][:-1], b"\x00\x00", LINES[5][:9] + b"\x00"])
 def test_half_a_last_line_is_what_a_crash_leaves(half: bytes) -> None:
     """After kill -9 the audit verifies up to its last whole line, and the half is mentioned."""
     report = verify([*LINES[:5], half])
@@ -153,6 +153,73 @@ def test_half_a_last_line_is_what_a_crash_leaves(half: bytes) -> None:
 def test_a_strange_last_line_is_no_crash() -> None:
     """Only what may be half of a line of ours passes as one."""
     assert not verify([*LINES[:5], b"rm -rf"]).verified
+    assert not verify([*LINES[:5], LINES[5][:-2] + b")"]).verified
+    assert not verify([*LINES[:5], LINES[5][:99] + b"\r"]).verified
+    assert not verify([*LINES[:5], LINES[5].replace(b'"seq":', b'"seq" ')[:-1]]).verified
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "the line ends of another system": lambda line: line[:-1] + b"\r\n",
+    "another last byte": lambda line: line[:-2] + b")\n",
+    "no last byte": lambda line: line[:-2] + b"\n",
+    "half of it gone": lambda line: line[: len(line) // 2] + b"\n",
+    "all but its beginning gone": lambda line: line[:12] + b"\n",
+    "something behind it": lambda line: line[:-1] + b",\n",
+    "a byte in the middle": lambda line: line.replace(b'"operation":', b'"operation"\xff', 1),
+    "a hash that is none": lambda line: line[:-4] + b"G" + line[-3:],
+}
+each_damage = pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+
+
+@each_damage
+def test_lines_that_cannot_be_read_are_not_verified(damage: Callable[[bytes], bytes]) -> None:
+    """Whoever makes every line unreadable has not made the audit a good one: there is nothing to verify (R-18)."""
+    for lines in (LINES, LINES[:1]):
+        report = verify(map(damage, lines))
+        assert not report.verified
+        assert report.chains == ()
+        assert [one.line for one in report.findings if one.broken] == list(range(1, len(lines) + 1))
+
+
+@each_damage
+@pytest.mark.parametrize("at", [0, 12, 29])
+def test_a_line_that_cannot_be_read_shows_without_any_head(damage: Callable[[bytes], bytes], at: int) -> None:
+    """The first, one in the middle, the last: a line with its newline is read, or found (R-18)."""
+    report = over([*LINES[:at], damage(LINES[at]), *LINES[at + 1 :]], from_start=True)
+    assert not report.verified
+    assert {one.kind for one in report.findings if one.broken} <= {"changed", "missing", "late"}
+    assert sum(chain.lines for chain in report.chains) == 29
+
+
+def test_the_last_line_of_one_chain_among_others_shows_as_well() -> None:
+    """What other processes wrote after it does not stand in its place."""
+    others, _ = trail(6, chain="chain-2")
+    for name, damage in DAMAGE.items():
+        report = over([*LINES[:29], damage(LINES[29]), *others])
+        assert report.verified is (name == "all but its beginning gone")  # whose it was cannot be told: as a cut tail
+
+
+def test_damage_before_a_whole_line_without_a_newline_is_no_crash() -> None:
+    """Only the beginning of a line is what a crash leaves there; the whole line after it still counts."""
+    report = verify([*LINES[:6], LINES[6][:-2] + b")" + LINES[7], *LINES[8:]])
+    assert [(one.kind, one.line) for one in report.findings if one.broken] == [("changed", 7), ("missing", 7)]
+    assert verify([*LINES[:6], LINES[6][:-1] + LINES[6], *LINES[7:]]).verified
+
+
+def test_a_torn_line_may_have_its_place_in_another_file() -> None:
+    """Where captured output is rotated, the line that was written again is in the next file."""
+    files = [*LINES[:12], LINES[12][:150] + b"\n"], LINES[12:]
+    assert over(*files).verified
+    assert over(*reversed(files)).verified
+    assert not over(files[0]).verified
+
+
+def test_torn_lines_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond it nobody believes that pipes were full."""
+    monkeypatch.setattr(verification, "MAX_FINDINGS", 3)
+    torn = LINES[6][:150] + b"\n"
+    assert verify([*LINES[:6], *[torn] * 3, *LINES[6:]]).verified
+    assert not verify([*LINES[:6], *[torn] * 4, *LINES[6:]]).verified
 
 
 def test_half_a_line_before_a_whole_one_is_told_from_it() -> None:
@@ -265,9 +332,17 @@ def test_a_file_of_rubbish_costs_no_memory(monkeypatch: pytest.MonkeyPatch) -> N
     assert sum(one.kind == "missing" for one in report.findings) == 299
 
 
-def test_no_line_is_no_finding() -> None:
-    """The file of a gateway that was never called is empty, and so is what is said of it."""
-    assert verify([]) == Report((), (), 0, verified=True)
+def test_no_line_is_no_audit() -> None:
+    """Nothing is wrong with an empty file, and nothing is verified by it: it may have been emptied (R-18)."""
+    assert verify([]) == Report((), (), 0, verified=False)
+    assert not verify([LINES[0][:50]]).verified
+
+
+def test_an_empty_file_among_others_is_a_note() -> None:
+    """A file that was rotated a moment ago, or a worker's that nobody has called, breaks nothing."""
+    report = over(LINES, [])
+    assert report.verified
+    assert [str(one) for one in report.findings] == ["b: note: no line of an audit"]
 
 
 @pytest.mark.parametrize("text", ["", "x", "a:b:c", "chain:1:" + "z" * 64, ":1:" + "a" * 64, "chain:-1:" + "a" * 64])

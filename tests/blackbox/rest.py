@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.runtimes import refusals
+from gateway.runtimes.refusals import Refusal
 from tests.blackbox import wire
 from tests.blackbox.gateways import Gateway
 from tests.blackbox.wire import Response
@@ -38,6 +40,8 @@ ANSWER: Mapping[str, Any] = {
 }
 """What a Cognito may say to any operation, so that each route finds in it what it shows."""
 
+OF_THE_SERVER = frozenset(one.message for one in vars(refusals).values() if isinstance(one, Refusal))
+"""What is said before anybody is known, and so stands in no audit."""
 _CREATED = (201, 204)
 _BEFORE_ANY_ROUTE = frozenset({None, 200, 400, 408, 414, 431})
 """What may be no problem document: a success, and what the server refuses before it has read where it is to go."""

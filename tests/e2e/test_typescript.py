@@ -29,6 +29,9 @@ FOUND = {
     "weaker": {"status": 403, "type": "AccessDeniedException", "member": None, "id": True},
     "password": {"status": 401, "type": "NotAuthorizedException", "member": None, "id": True},
     "me": True,
+    "ownPassword": {"status": 400, "type": "NotAuthorizedException", "member": None, "id": True},
+    "notWritable": {"status": 400, "type": "NotAuthorizedException", "member": None, "id": True},
+    "renewals": 0,
     "signedOut": {"status": 401, "type": "NotAuthorizedException", "member": None, "id": True},
     "aborted": "AbortError",
 }

@@ -135,3 +135,18 @@ def test_wrong_settings_refuse_everything_and_are_told_once(staged: pathlib.Path
         assert told.count(f'"{name}: read') == 1, told
     assert "wrangler secret put AWS_SECRET_ACCESS_KEY" in told
     assert "AKIACANARYCANARY0009" not in told
+
+
+def test_a_binding_that_keeps_no_state_is_no_store(staged: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """R-14: GATEWAY_STORE names a binding of another kind: 503 from the start, named on the console, never a 500."""
+    folder = tmp_path / "kind"
+    folder.mkdir()
+    settings = {
+        "COGNITO_USER_POOL_ID": "us-east-1_EXAMPLE",
+        "COGNITO_CLIENT_IDS": CLIENT,
+        "AWS_ACCESS_KEY_ID": "AKIACANARYCANARY0009",
+        "AWS_SECRET_ACCESS_KEY": "canary-secret-access-key-0000000000000009",
+        "GATEWAY_STORE": "VERSION",
+    }
+    with workers.worker(staged, folder, settings, health=503) as running:
+        eventually(lambda: '"GATEWAY_STORE: read' in running.errors, "the problem on the console")

@@ -450,8 +450,39 @@ class TestSecondFactors:
         done = idp.respond_to_auth_challenge(**answer, ChallengeResponses={"USERNAME": user, "SMS_MFA_CODE": code})
         assert done["AuthenticationResult"]["AccessToken"]
 
+    def test_a_code_by_mail_is_a_factor(self, emulator: Emulator, idp: Any) -> None:
+        """EMAIL_OTP: who has it on is asked for the code that was mailed; a wrong one does not count."""
+        user = "moderator@example.com"
+        named = {"UserPoolId": emulator.pool_id, "Username": user}
+        idp.admin_set_user_mfa_preference(**named, EmailMfaSettings={"Enabled": True, "PreferredMfa": True})
+        try:
+            shown = idp.admin_get_user(**named)
+            who = {"ClientId": emulator.client_id}
+            parameters = {"USERNAME": user, "PASSWORD": PASSWORD}
+            asked = idp.initiate_auth(**who, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)
+            answer = {**who, "ChallengeName": "EMAIL_OTP", "Session": asked["Session"]}
+            with pytest.raises(idp.exceptions.CodeMismatchException):
+                idp.respond_to_auth_challenge(**answer, ChallengeResponses={"USERNAME": user, "EMAIL_OTP_CODE": "nope"})
+            code = emulator.code_of(user)
+            done = idp.respond_to_auth_challenge(
+                **answer, ChallengeResponses={"USERNAME": user, "EMAIL_OTP_CODE": code}
+            )
+        finally:
+            idp.admin_set_user_mfa_preference(**named, EmailMfaSettings={"Enabled": False})
+        assert (shown["UserMFASettingList"], shown["PreferredMfaSetting"]) == (["EMAIL_OTP"], "EMAIL_OTP")
+        assert asked["ChallengeName"] == "EMAIL_OTP"
+        assert asked["ChallengeParameters"]["CODE_DELIVERY_DELIVERY_MEDIUM"] == "EMAIL"
+        assert asked["ChallengeParameters"]["CODE_DELIVERY_DESTINATION"] == "m***@e***"
+        assert done["AuthenticationResult"]["AccessToken"]
+        assert token(emulator, user)
+
     def test_a_factor_that_is_not_set_up_is_not_switched_on(self, emulator: Emulator, idp: Any) -> None:
-        """No app, no telephone: InvalidParameter."""
+        """No app, no telephone, no address: InvalidParameter."""
+        nobody = {"UserPoolId": emulator.pool_id, "Username": "without.address"}
+        idp.admin_create_user(**nobody, MessageAction="SUPPRESS")
+        with pytest.raises(idp.exceptions.InvalidParameterException, match="EMAIL_OTP"):
+            idp.admin_set_user_mfa_preference(**nobody, EmailMfaSettings={"Enabled": True})
+        idp.admin_delete_user(**nobody)
         named = {"UserPoolId": emulator.pool_id, "Username": "admin@example.com"}
         for settings in ("SoftwareTokenMfaSettings", "SMSMfaSettings"):
             with pytest.raises(idp.exceptions.InvalidParameterException):

@@ -74,6 +74,18 @@ def test_members_come_in_pages_too(emulator: Emulator, idp: Any) -> None:
     assert len(found) == len(set(found)) > 150
 
 
+def test_a_group_has_no_description_until_it_is_given_one(emulator: Emulator, idp: Any) -> None:
+    """However it is asked for: nothing is not an empty text."""
+    named = {"UserPoolId": emulator.pool_id, "GroupName": "plain"}
+    try:
+        for found in (idp.create_group(**named), idp.update_group(**named), idp.get_group(**named)):
+            assert "Description" not in found["Group"]
+        assert idp.update_group(**named, Description="d")["Group"]["Description"] == "d"
+        assert idp.get_group(**named)["Group"]["Description"] == "d"
+    finally:
+        idp.delete_group(**named)
+
+
 def test_groups_come_in_pages_too(emulator: Emulator, idp: Any) -> None:
     """ListGroups and AdminListGroupsForUser follow NextToken."""
     first = idp.list_groups(UserPoolId=emulator.pool_id, Limit=2)

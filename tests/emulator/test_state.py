@@ -45,6 +45,8 @@ def test_users_groups_and_passwords_survive(folder: Path, clock: Clock) -> None:
             idp.admin_add_user_to_group(**pool, Username="kept", GroupName="crew")
             idp.admin_delete_user(**pool, Username="ada.abara")
             idp.admin_disable_user(**pool, Username="bjorn.chen")
+            mailed = {"EmailMfaSettings": {"Enabled": True}}
+            idp.admin_set_user_mfa_preference(**pool, Username="moderator@example.com", **mailed)
             before = idp.admin_get_user(**pool, Username="kept")
         tokens = first.sign_in("kept", "K3pt!password")
     with cognito.start(port=0, state_dir=folder, users=5, clock=clock) as second:
@@ -62,6 +64,8 @@ def test_users_groups_and_passwords_survive(folder: Path, clock: Clock) -> None:
                 idp.get_user(AccessToken=tokens["access_token"])
         assert second.sign_in("kept", "K3pt!password")["access_token"]
         assert second.sign_in("admin@example.com", PASSWORD)["access_token"]
+        with pytest.raises(LookupError, match="EMAIL_OTP"):
+            second.sign_in("moderator@example.com", PASSWORD)
         with pytest.raises(cognito.AwsError):
             second.sign_in("kept", PASSWORD)
 

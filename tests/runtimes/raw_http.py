@@ -20,6 +20,9 @@ PATIENT = Limits()
 HASTY = Limits(request_seconds=0.2, draining_seconds=0.1, stalled_seconds=0.2, linger_seconds=0.1, sweep_seconds=0.05)
 
 
+PROBLEM = "application/problem+json"
+
+
 @dataclass
 class Answer:
     """One answer as it came over the wire; header names in lower case."""
@@ -224,15 +227,32 @@ def request(path: str = "/", *lines: str, body: bytes = b"", method: str = "POST
 
 
 def is_refusal(answer: Answer | Any) -> bool:
-    """Whether it has all that a refusal of the server's own must have."""
+    """Whether it has all that a refusal of the server's own must have: AWS's shape, or that of RFC 9457."""
     return (
         isinstance(answer, Answer)
-        and answer.headers["content-type"] == "application/x-amz-json-1.1"
         and answer.headers["cache-control"] == "no-store"
         and answer.headers["x-content-type-options"] == "nosniff"
         and answer.headers["connection"] == "close"
         and len(answer.headers["x-request-id"]) == 24
+        and (_is_problem(answer) if answer.headers["content-type"] == PROBLEM else _is_of_aws(answer))
+        and "server" not in answer.headers
+    )
+
+
+def _is_of_aws(answer: Answer) -> bool:
+    return (
+        answer.headers["content-type"] == "application/x-amz-json-1.1"
+        and answer.headers["x-amzn-requestid"] == answer.headers["x-request-id"]
         and answer.headers["x-amzn-errortype"] == answer.document["__type"]
         and set(answer.document) == {"__type", "message"}
-        and "server" not in answer.headers
+    )
+
+
+def _is_problem(answer: Answer) -> bool:
+    told: dict[str, Any] = answer.document
+    return (
+        set(told) == {"type", "title", "status", "detail", "requestId"}
+        and told["status"] == answer.status
+        and told["requestId"] == answer.headers["x-request-id"]
+        and not [name for name in answer.headers if name.startswith("x-amzn-")]
     )

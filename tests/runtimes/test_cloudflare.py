@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -54,6 +55,40 @@ def test_the_store_is_a_binding_by_its_name() -> None:
         assert set(found) == {"GATEWAY_STORE"}
         assert "Durable Object" in found["GATEWAY_STORE"]
         assert "hunter22" not in str(found)
+
+
+class Namespace:
+    """A binding that leads to Durable Objects."""
+
+    def getByName(self, name: str) -> str:  # noqa: N802 - JavaScript's name
+        """A stub."""
+        return name
+
+
+class Service:
+    """A binding to another Worker: it has whatever one asks for."""
+
+    def __getattr__(self, name: str) -> Callable[[], str]:
+        """A method of that name."""
+        return lambda: name
+
+
+class Version:
+    """A binding with values in it, and no method."""
+
+    id = "version-1"
+
+
+@pytest.mark.parametrize("binding", [object(), Version(), Service(), None, ["a"]], ids=lambda one: type(one).__name__)
+async def test_a_binding_of_another_kind_is_no_store(binding: object) -> None:
+    """R-14: KV, a rate limit, another Worker: refused with the other problems at the start, and no call is a 500."""
+    console = Console()
+    isolate = Isolate(console.platform())
+    assert await status_of(isolate, ENV | {"GATEWAY_STORE": "KV", "KV": binding}) == 503
+    [line] = console.log
+    assert line.startswith("GATEWAY_STORE: read ")
+    assert "Durable Object" in line
+    assert await status_of(isolate, ENV | {"GATEWAY_STORE": "STATE", "STATE": Namespace()}) == 401
 
 
 def test_what_needs_a_file_is_refused_with_what_to_do_instead() -> None:
@@ -136,7 +171,9 @@ async def test_a_head_that_is_too_large_is_refused(url: str, headers: Mapping[st
     """R-16: with the other runtime's limits, before the application hears of it."""
     answer = await bridge.exchange(_never, bridge.scope("POST", url, headers), _pieces())
     assert answer.status == status
-    assert json.loads(answer.body)["__type"] == "RequestEntityTooLargeException"
+    assert (
+        json.loads(answer.body)["__type" if urlsplit(url).path == "/" else "type"] == "RequestEntityTooLargeException"
+    )
 
 
 async def test_the_body_is_read_only_as_far_as_the_application_asks() -> None:
@@ -302,6 +339,18 @@ async def test_wrong_settings_are_told_once_and_mended_without_a_restart() -> No
     assert all(line.startswith("GATEWAY_POLICY: ") for line in console.log)
     assert await status_of(isolate, ENV) == 401
     assert await status_of(isolate, {}) == 503
+
+
+async def test_problems_of_the_settings_hide_none_of_the_policy() -> None:
+    """R-14: both are told in one go, so that whoever mends one does not deploy twice."""
+    console = Console()
+    wrong = ENV | {"COGNITO_USER_POOL_ID": "bad", "GATEWAY_POLICY": '[roles.a]\ngroups = ["a"]\nallow = ["Nope"]'}
+    assert await status_of(Isolate(console.platform()), wrong) == 503
+    assert [line.partition(":")[0] for line in console.log] == ["COGNITO_USER_POOL_ID", "GATEWAY_POLICY"]
+    assert "Nope" in console.log[1]
+    console.log.clear()
+    assert await status_of(Isolate(console.platform()), wrong | {"GATEWAY_POLICY": "policy.toml"}) == 503
+    assert [line.partition(":")[0] for line in console.log] == ["GATEWAY_POLICY", "COGNITO_USER_POOL_ID"]
 
 
 async def test_a_gateway_is_assembled_once_for_one_set_of_values() -> None:

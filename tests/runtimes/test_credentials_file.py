@@ -1,15 +1,17 @@
 """The file of AWS_CREDENTIALS while the gateway runs: what is taken, what is not, and what the operator reads."""
 
 import asyncio
+import contextlib
 import json
 import os
 import pathlib
+import socket
 
 import pytest
 
 from gateway.keypair import KeyPair
 from gateway.rotation import GivenCredentials
-from gateway.runtimes import credentials_file
+from gateway.runtimes import bounded_file, credentials_file
 from gateway.runtimes.credentials_file import CredentialsFile
 from gateway.settings import Credentials
 
@@ -76,7 +78,7 @@ async def test_a_file_that_nobody_touches_is_not_read_again(watched: Watched, mo
         reads.append(path)
         return written(OLD)
 
-    monkeypatch.setattr(credentials_file, "_read", read)
+    monkeypatch.setattr(bounded_file, "text_at_once", read)
     watched.look(5)
     assert (reads, watched.told) == ([], [])
     watched.path.touch()
@@ -149,6 +151,30 @@ async def test_a_wrong_file_is_told_once_and_changes_nothing(watched: Watched, t
     watched.put(written(OLD))
     watched.look(3)
     assert watched.told[1:] == ["AWS_CREDENTIALS_FILE is right again: its keys are the ones in use"]
+
+
+@pytest.mark.parametrize("how", ["a pipe", "a socket", "a device", "an endless file"])
+async def test_what_could_hold_the_gateway_up_is_not_read(watched: Watched, how: str) -> None:
+    """R-14, R-22: no call waits for whoever stands behind the path; why it is not read is told once."""
+    watched.path.unlink()
+    with contextlib.ExitStack() as open_ones:
+        if how == "a pipe":
+            os.mkfifo(watched.path)
+        elif how == "a socket":
+            open_ones.enter_context(socket.socket(socket.AF_UNIX)).bind(str(watched.path))
+        elif how == "a device":
+            watched.path.symlink_to("/dev/zero")
+        else:
+            watched.path.write_bytes(b" " * (bounded_file.MAX_BYTES + 1))
+        watched.look(4)
+    assert await watched.signs() == OLD
+    [line] = watched.told
+    assert ("longer than" if how == "an endless file" else "no regular file") in line
+    assert line.endswith(GO_ON)
+    watched.put(written(NEW))
+    watched.look(3)
+    assert await watched.signs() == NEW
+    assert watched.told[1:] == [CHANGED]
 
 
 @pytest.mark.parametrize("how", ["gone", "a folder", "not UTF-8"])

@@ -53,7 +53,7 @@ class Answering:
         log = logging.getLogger("tests.cycle")
         log.disabled = True
         self.cycle = Cycle(
-            {"type": "http", "method": method},  # type: ignore[typeddict-item]  # all that a cycle asks of it
+            {"type": "http", "method": method, "raw_path": b"/"},  # type: ignore[typeddict-item]  # all that a cycle asks of it
             self.wire,  # type: ignore[arg-type]
             self.flow,
             log,

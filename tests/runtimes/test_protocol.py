@@ -13,7 +13,18 @@ from typing import Any
 import pytest
 
 from gateway.runtimes.framing import HEAD, Limits
-from tests.runtimes.raw_http import HASTY, PATIENT, Answer, connected, exchange, is_refusal, request, served, until
+from tests.runtimes.raw_http import (
+    HASTY,
+    PATIENT,
+    PROBLEM,
+    Answer,
+    connected,
+    exchange,
+    is_refusal,
+    request,
+    served,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -82,6 +93,21 @@ async def test_however_requests_are_cut_each_is_answered_once_and_in_order() -> 
                 client.writer.write_eof()
                 assert [answer.body.decode() for answer in await client.answers()] == paths
             assert server.app.calls == [f"POST {path}" for path in paths]
+
+
+async def test_white_space_around_a_value_is_no_part_of_it() -> None:
+    """`Idempotency-Key: k1 ` is the key k1, as on the edge; nothing but space and tab counts as white space."""
+    lines = ("A: k1 ", "B:\t k1 \t ", "C: a \t b\t", "D: ", "E: \t", "F: k1\xa0", "Content-Length: 2\t ")
+    async with served() as server:
+        raw = request("/a", *lines)[:-2].decode("latin-1").encode("latin-1") + b"\r\n{}"
+        [answer] = await exchange(server.port, raw)
+        assert answer.status == 200
+        [found] = [dict(headers) for headers in server.app.headers]
+        assert {name: value for name, value in found.items() if len(name) == 1} == {
+            b"a": b"k1", b"b": b"k1", b"c": b"a \t b", b"d": b"", b"e": b"", b"f": b"k1\xa0",
+        }  # fmt: skip
+        assert found[b"content-length"] == b"2"
+        assert server.app.bodies == [b"{}"]
 
 
 async def test_a_chunked_body_arrives_and_its_trailers_go_nowhere() -> None:
@@ -198,13 +224,13 @@ async def test_a_caller_who_hangs_up_ends_every_request_of_its_connection() -> N
         assert server.app.calls == ["POST /waits"]
 
 
-async def test_a_failing_application_is_answered_in_the_shape_of_aws(caplog: pytest.LogCaptureFixture) -> None:
-    """A defect is a 500 that an SDK can read."""
+async def test_a_failing_application_is_answered_in_the_shape_of_its_path(caplog: pytest.LogCaptureFixture) -> None:
+    """A defect is a 500 that its caller can read."""
     async with served() as server:
         [answer] = await exchange(server.port, request("/fails"), eof=False)
         assert answer.status == 500
         assert is_refusal(answer)
-        assert answer.document["__type"] == "InternalErrorException"
+        assert answer.document["type"] == "InternalErrorException"
     caplog.clear()
 
 
@@ -258,9 +284,64 @@ async def test_what_is_not_one_clear_request_is_refused_unseen(raw: bytes, statu
     """What two servers could read differently, or is too large, never reaches the application (R-15, R-16)."""
     answer = await refused(PATIENT, raw)
     assert answer.status == status
-    assert answer.document["__type"] == (
-        "InvalidParameterException" if status == 400 else "RequestEntityTooLargeException"
-    )
+    kind = "InvalidParameterException" if status == 400 else "RequestEntityTooLargeException"
+    assert answer.document["type" if status == 414 else "__type"] == kind
+
+
+REST = b"GET /admin/users?limit=1 HTTP/1.1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "problem"),
+    [
+        (REST + b"Host: a\r\nHost: b\r\n\r\n", 400, True),
+        (REST + b"Host: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400, True),
+        (REST + b"Host: a\r\nTransfer-Encoding: gzip\r\n\r\n", 400, True),
+        (REST + b"Host: a\r\nX: a\r\n b\r\n\r\n", 400, True),
+        (REST + b"Host: a\r\n" + b"X: y\r\n" * 100 + b"\r\n", 431, True),
+        (b"GET /admin/users?filter=" + b"a" * 9000, 414, True),
+        (b"GET http://a/admin/users HTTP/1.1\r\n\r\n", 400, True),
+        (b"GET http://a/?x=/admin HTTP/1.1\r\n\r\n", 400, False),
+        (b"POST /?" + b"a" * 9000, 414, False),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, False),
+        (b"OPTIONS * HTTP/1.1\r\n\r\n", 400, False),
+        (b"GET  /admin/users HTTP/1.1\r\n\r\n", 400, False),
+    ],
+)
+async def test_a_refusal_has_the_shape_that_its_path_calls_for(raw: bytes, status: int, *, problem: bool) -> None:
+    """A REST client gets RFC 9457 for too many headers or two Hosts too; an SDK, or who cannot be told, AWS JSON."""
+    answer = await refused(PATIENT, raw)
+    assert answer.status == status
+    assert (answer.headers["content-type"] == PROBLEM) is problem
+
+
+async def test_a_refusal_after_another_request_has_the_shape_of_its_own_path() -> None:
+    """What the request before it asked for does not count."""
+    for first, second, problem in (
+        (request("/"), b"GET /admin/users HTTP/1.1\r\n\r\n", True),
+        (request("/admin/users"), b"GET / HTTP/1.1\r\n\r\n", False),
+        (request("/admin/users"), b"garbage\r\n\r\n", False),
+    ):
+        for pieces in ([first + second], [first, second]):
+            answer = await refused(PATIENT, *pieces, calls=1)
+            assert (answer.headers["content-type"] == PROBLEM) is problem
+
+
+@pytest.mark.parametrize("path", ["/", "/admin/users"])
+async def test_a_refused_head_has_no_body(path: str) -> None:
+    """HEAD is answered without one, whoever refuses it; garbage after a HEAD is no HEAD."""
+    served_first = request(path, method="HEAD")
+    for raw, parts, empty in (
+        (f"HEAD {path} HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".encode(), 1, True),
+        (served_first + b"garbage\r\n\r\n", 2, False),
+    ):
+        async with served() as server, connected(server.port) as client:
+            await client.write(raw)
+            *heads, body = (await client.reader.read()).split(b"\r\n\r\n")
+        assert len(heads) == parts
+        assert heads[-1].startswith(b"HTTP/1.1 400 ")
+        assert b"content-length: " in heads[-1]
+        assert (body == b"") is empty
 
 
 async def test_what_is_just_within_the_limits_is_served() -> None:
@@ -395,7 +476,11 @@ async def test_requests_beyond_the_backstop_get_503_at_once() -> None:
         await second.write(request("/b"))
         answer = await second.answer()
         assert answer is not None
-        assert (answer.status, answer.document["__type"]) == (503, "ServiceUnavailableException")
+        assert (answer.status, answer.document["type"]) == (503, "ServiceUnavailableException")
+        assert (answer.headers["content-type"], answer.document["requestId"]) == (
+            PROBLEM,
+            answer.headers["x-request-id"],
+        )
         assert server.app.calls == ["POST /waits"]
 
 
@@ -479,7 +564,7 @@ async def test_a_request_that_does_not_arrive_in_time_is_refused(start: bytes, d
             task.cancel()
         assert answer.status == 408
         assert is_refusal(answer)
-        assert answer.document["__type"] == "RequestTimeoutException"
+        assert "RequestTimeoutException" in answer.document.values()
         assert server.app.cut == len(server.app.calls)
 
 

@@ -77,7 +77,7 @@ def test_a_request_that_does_not_finish_is_cut_after_the_grace() -> None:
         running.wait_for("all wait")
         status, out, err = running.ends(signal.SIGTERM)
         answer = connection.getresponse()
-        assert (answer.status, json.loads(answer.read())["__type"]) == (500, "InternalErrorException")
+        assert (answer.status, json.loads(answer.read())["type"]) == (500, "InternalErrorException")
         connection.close()
         assert (status, out[-1], err) == (0, "ended worker None", ["gateway: cut 1 requests that had not finished"])
 

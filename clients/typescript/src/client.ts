@@ -99,7 +99,8 @@ function target(template: string, { path = {}, query = {} }: Given): string {
   const filled = template.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = path[name] ?? "";
     if (["", ".", ".."].includes(value)) {
-      throw new TypeError(`'${value}' cannot be '${name}' in a URL: name the user by sub:UUID`);
+      const otherwise = name === "username" ? ": name the user by sub:UUID" : "";
+      throw new TypeError(`'${value}' cannot be '${name}' in a URL${otherwise}`);
     }
     return encodeURIComponent(value);
   });

@@ -44,9 +44,13 @@ export class GatewayProblem extends Error {
   }
 }
 
-/** Retry-After: seconds, or a date. */
+const DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d\d:\d\d:\d\d/;
+
+/** Retry-After: whole seconds, or a date as HTTP writes it; `Date.parse` alone takes "1.5" for a day of 2001. */
 function seconds(value: string | null): number | undefined {
   if (value === null) return undefined;
-  const found = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
+  if (/^\d+$/.test(value)) return Number(value);
+  const date = value.endsWith("GMT") ? value : `${value} GMT`; // the oldest form names no zone and means this one
+  const found = DATE.test(value) ? (Date.parse(date) - Date.now()) / 1000 : NaN;
   return Number.isNaN(found) ? undefined : Math.max(0, found);
 }

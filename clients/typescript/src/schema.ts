@@ -30,7 +30,10 @@ export interface paths {
         /** The pool's groups */
         get: operations["listGroups"];
         put?: never;
-        /** A new group */
+        /**
+         * A new group
+         * @description A name of dots, `.` or `..`, is refused: it could not stand in a path.
+         */
         post: operations["createGroup"];
         delete?: never;
         options?: never;
@@ -618,7 +621,7 @@ export interface paths {
         get?: never;
         /**
          * Change one's own password
-         * @description `currentPassword` may be missing only where the user has none yet.
+         * @description `currentPassword` may be missing only where the user has none yet. A wrong one is 400: 401 is said of the bearer only.
          */
         put: operations["changeMyPassword"];
         post?: never;

@@ -59,10 +59,21 @@ test("it is patient only as long and as often as it was told", async () => {
   const often = scripted([busy("0"), busy("0")], { maxRetries: 1 });
   await assert.rejects(often.client.listGroups(), { status: 429 });
   assert.equal(often.requests.length, 2);
-  for (const after of ["31", null, "soon"]) {
+  for (const after of ["31", null, "soon", "1.5", "-5", "+1", "1e1", "Nov 5", "2026-01-01T00:00:00Z"]) {
     const long = scripted([busy(after)]);
     await assert.rejects(long.client.listGroups(), GatewayProblem);
     assert.equal(long.requests.length, 1);
+  }
+});
+
+test("a date is waited for as seconds are; one that is over is no wait", async () => {
+  const busy = (after) => refusal(429, "TooManyRequestsException", { "retry-after": after });
+  const later = scripted([busy(new Date(Date.now() + 600_000).toUTCString())]);
+  await assert.rejects(later.client.listGroups(), ({ retryAfterSeconds }) => Math.abs(retryAfterSeconds - 600) < 5);
+  for (const past of ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]) {
+    const { client, requests } = scripted([busy(past), json({ items: [], cursor: null })]);
+    await client.listGroups();
+    assert.equal(requests.length, 2);
   }
 });
 
@@ -103,6 +114,7 @@ test("names are encoded; those that a URL cannot hold are refused before anythin
   for (const username of [".", "..", ""]) {
     await assert.rejects(client.getUser({ path: { username } }), /sub:UUID/);
   }
+  await assert.rejects(client.getGroup({ path: { group: ".." } }), { message: "'..' cannot be 'group' in a URL" });
   assert.equal(requests.length, 1);
 });
 

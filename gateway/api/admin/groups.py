@@ -8,8 +8,9 @@ from gateway.api.cursors import Place
 from gateway.api.exchange import Exchange
 from gateway.api.inputs import Inputs
 from gateway.api.members import PAGE, cognitos, structure
-from gateway.api.route import Result, Route, Schema
+from gateway.api.route import DOTS, Result, Route, Schema
 from gateway.api.times import iso
+from gateway.errors import InvalidRequest
 
 GROUP: Schema = {
     "type": "object",
@@ -73,6 +74,14 @@ def _settings(inputs: Inputs) -> dict[str, Any]:
     return {names[name]: value for name, value in inputs.body.items() if name in names}
 
 
+def _new(inputs: Inputs) -> dict[str, Any]:
+    """CreateGroup's body; no group that its own routes could never name."""
+    name = inputs.body["name"]
+    if name in DOTS:
+        raise InvalidRequest("path-dots", message="Member 'name' cannot be dots: no path can carry it.", member="name")
+    return {"GroupName": name, **_settings(inputs)}
+
+
 def routes() -> tuple[Route, ...]:
     """The rows."""
     name = cognitos("CreateGroup", "GroupName")
@@ -100,6 +109,7 @@ def routes() -> tuple[Route, ...]:
             method="POST",
             path="/admin/groups",
             summary="A new group",
+            description="A name of dots, `.` or `..`, is refused: it could not stand in a path.",
             tag="groups",
             operations=("CreateGroup",),
             body=structure("CreateGroup", {"name": name}, changeable),
@@ -108,7 +118,7 @@ def routes() -> tuple[Route, ...]:
             examples={"request": {"name": "moderator", "precedence": 5}, "response": EXAMPLE},
             answer=one(
                 "CreateGroup",
-                lambda inputs: {"GroupName": inputs.body["name"], **_settings(inputs)},
+                _new,
                 lambda found: group(found["Group"]),
                 names={"GroupName": "name"},
                 status=201,

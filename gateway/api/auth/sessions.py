@@ -183,6 +183,7 @@ def routes() -> tuple[Route, ...]:
             f"GetTokensFromRefreshToken, for a client with a secret. {ABOUT_CLIENT}{ABOUT_COOKIE}",
             tag="auth",
             security="public",
+            signs_in=True,
             operations=(_ROTATES, _STARTS),
             body=structure(
                 "Refresh", None, {**refreshes, "username": cognitos("SignUp", "Username"), **device, **COOKIE}

@@ -148,6 +148,7 @@ def routes() -> tuple[Route, ...]:
             "from a wrong password is the app client's setting (PreventUserExistenceErrors).",
             tag="auth",
             security="public",
+            signs_in=True,
             operations=(_STARTS,),
             body=structure(
                 "SignIn",
@@ -182,6 +183,7 @@ def routes() -> tuple[Route, ...]:
             f"app's `code` it goes on. {ABOUT_CLIENT}{ABOUT_COOKIE}",
             tag="auth",
             security="public",
+            signs_in=True,
             operations=("RespondToAuthChallenge", "AssociateSoftwareToken", "VerifySoftwareToken"),
             body=structure(
                 "AnswerChallenge",

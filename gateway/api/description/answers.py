@@ -19,6 +19,8 @@ REQUEST_ID = "5f0c3b7e9d1a4c62"
 ALWAYS = (400, 401, 403, 404, 429, 500, 502, 503, 504)
 OF_BODIES = (409, 413, 415, 422)
 AWS = (400, 401, 403, 409, 413, 415, 422, 429, 500, 502, 503, 504)
+OF_HEADS = (414, 431)
+"""What any request may get before the gateway is asked, by whichever route it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ def _refusals() -> dict[int, _Refusal]:
     why = "example"
     wrong = errors.InvalidRequest(why, message="Member 'limit' must be from 1 to 60.", member="limit")
     media = errors.UnsupportedMedia(why, message="The content type must be application/json.")
+    long = Problem(414, errors.BodyTooLarge.type, "The request's path and query are too long.")
+    head = Problem(431, errors.BodyTooLarge.type, "The request's headers are too many or too long.")
     nobody = Problem(404, "UserNotFoundException", "User does not exist.")
     rows: tuple[tuple[str, str, Problem | errors.GatewayError], ...] = (
         ("BadRequest", "Not what the gateway takes, or what Cognito takes.", wrong),
@@ -46,9 +50,11 @@ def _refusals() -> dict[int, _Refusal]:
         ("NotFound", "There is no such user, group or thing.", nobody),
         ("Conflict", "It exists, or the same Idempotency-Key is in progress.", errors.IdempotencyConflict(why)),
         ("TooLarge", "The body is too large.", errors.BodyTooLarge(why)),
+        ("LongUrl", "Path and query are longer than 8192 bytes.", long),
         ("UnsupportedMedia", "The body is not declared as what the route takes.", media),
         ("KeyReused", "The Idempotency-Key came before with another body.", errors.IdempotencyReuse(why)),
         ("TooManyRequests", "Over the caller's rate, or Cognito's.", errors.RateExceeded(why, retry_after_seconds=1)),
+        ("LargeHead", "More than 100 headers, or a head of more than 32 KiB.", head),
         ("Failed", "A defect of the gateway.", errors.InternalError(why)),
         ("BadGateway", "Cognito gave no usable answer.", errors.UpstreamError(why)),
         ("Unavailable", "Keys, credentials or the audit are not to be had now.", errors.Unavailable(why)),
@@ -136,25 +142,19 @@ def responses() -> dict[str, Any]:
         found[refusal.name] = _response(
             refusal.meaning, status, MEDIA_TYPE, "Problem", refusal.example.document(REQUEST_ID)
         )
-        if status in AWS:
+        if status in (*AWS, *OF_HEADS):
             told = {"__type": refusal.example.type, "message": refusal.example.detail}
             found[f"AWS{refusal.name}"] = _response(refusal.meaning, status, AWS_MEDIA_TYPE, "AWSError", told)
-    told = {"__type": errors.BodyTooLarge.type, "message": "The request's path and query are too long."}
-    found["AWSLongUrl"] = _response("Path and query are longer than 8192 bytes.", 414, AWS_MEDIA_TYPE, "AWSError", told)
     return found
 
 
 def references(statuses: Iterable[int], *, aws: bool = False) -> dict[str, Any]:
-    """The responses of a route that may answer with these statuses."""
+    """The responses of a route that may answer with these statuses, and with those of the server before it."""
     names = {status: refusal.name for status, refusal in _refusals().items()}
     return {
-        str(status): {"$ref": f"#/components/responses/{'AWS' if aws else ''}{names[status]}"} for status in statuses
+        str(status): {"$ref": f"#/components/responses/{'AWS' if aws else ''}{names[status]}"}
+        for status in sorted({*statuses, *OF_HEADS})
     }
-
-
-def of_long_urls() -> dict[str, Any]:
-    """The response of the server itself, which has not asked the gateway."""
-    return {"414": {"$ref": "#/components/responses/AWSLongUrl"}}
 
 
 def headers(*more: str) -> dict[str, Any]:

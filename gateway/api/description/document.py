@@ -84,7 +84,8 @@ _HEALTH: Mapping[str, Any] = {
                     "example": {"status": "ok"},
                 }
             },
-        }
+        },
+        **answers.references(()),
     },
 }
 
@@ -202,7 +203,6 @@ class _Parts:
     def _responses(self, row: Route, *, asks: bool) -> dict[str, Any]:
         changes = row.method != "GET"
         statuses = (*answers.ALWAYS, *(answers.OF_BODIES if changes else ())) if asks else ()
-        long = answers.of_long_urls() if row.query is not None or "{" in row.path else {}
         own: dict[str, Any] = {
             "description": "Done." if row.result is None else row.summary,
             "headers": answers.headers(*(("x-gateway-audit",) if changes else ())),
@@ -212,7 +212,7 @@ class _Parts:
             own["content"] = {row.media: {"schema": result}, **{media: {"schema": _TEXT} for media in row.other_media}}
             if "response" in row.examples:
                 own["content"][row.media]["example"] = row.examples["response"]
-        return dict(sorted({str(row.status): own, **long, **answers.references(statuses)}.items()))
+        return dict(sorted({str(row.status): own, **answers.references(statuses, aws=row.path == "/")}.items()))
 
     def _hoisted(self, found: Any) -> Any:  # noqa: ANN401 - a schema, or a part of one
         """A schema whose parts with titles are components."""

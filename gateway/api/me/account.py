@@ -180,7 +180,8 @@ def routes() -> tuple[Route, ...]:
             method="PUT",
             path="/me/password",
             summary="Change one's own password",
-            description="`currentPassword` may be missing only where the user has none yet.",
+            description="`currentPassword` may be missing only where the user has none yet. A wrong one is 400: 401 is "
+            "said of the bearer only.",
             tag="me",
             operations=("ChangePassword",),
             body=structure(

@@ -90,7 +90,7 @@ async def exchange(app: ASGIApp, asked: dict[str, Any], pieces: AsyncIterator[by
     """Let `app` answer. `pieces` is the body, read only as far as `app` asks; it may raise `CutShort`."""
     refusal = too_large(asked)
     if refusal is not None:
-        return refused(refusal)
+        return refused(refusal.of(asked["method"].encode(), asked["raw_path"]))
     answer = Answer()
     body: list[bytes] = []
     ended = False

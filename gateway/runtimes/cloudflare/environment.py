@@ -5,7 +5,7 @@ words that say what to do instead.
 Prohibition: no JavaScript here; no value of a secret in a message (R-01).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -29,15 +29,21 @@ class EdgeSettings:
     warnings: tuple[str, ...]
 
 
-def read(env: Mapping[str, object]) -> EdgeSettings:
+def is_namespace(binding: object) -> bool:
+    """Whether a binding leads to Durable Objects. A service's has every method one asks for, `fetch` too."""
+    return callable(getattr(binding, "getByName", None)) and getattr(binding, "fetch", None) is None
+
+
+def read(env: Mapping[str, object], *, keeps_state: Callable[[object], bool] = lambda _binding: True) -> EdgeSettings:
     """Judge what `env` holds: texts are variables and secrets, everything else is a binding.
+
+    `keeps_state` tells whether a binding can be the store: who has no Worker's bindings knows it otherwise.
 
     Raises:
         SettingsError: with every problem.
 
     """
-    texts = {name: _text(value) for name, value in env.items()}
-    values = {name: text for name, text in texts.items() if text is not None}
+    values = {name: text for name, value in env.items() if (text := _text(value)) is not None}
     problems = [Problem(name, "a table or a list", "text") for name in _NAMES & env.keys() - values.keys()]
     for name in sorted(_SECRETS):
         if values.pop(f"{name}_FILE", None) is not None:
@@ -51,7 +57,8 @@ def read(env: Mapping[str, object]) -> EdgeSettings:
         wanted = f"stdout, which is the console, or a collector's https://…: {_NO_FILES}"
         problems.append(Problem("GATEWAY_AUDIT", "a file", wanted))
         del values["GATEWAY_AUDIT"]
-    binding = _store(values, texts, problems)
+    stores = {name for name in env.keys() - values.keys() if keeps_state(env[name])}
+    binding = _store(values, stores, problems)
     told = {problem.name.removesuffix("_FILE") for problem in problems}
     try:
         settings = load(values.get, _no_file, names=values)
@@ -63,6 +70,12 @@ def read(env: Mapping[str, object]) -> EdgeSettings:
     return EdgeSettings(settings, binding, (*settings.warnings, *idle))
 
 
+def policy_text(env: Mapping[str, object]) -> str | None:
+    """The policy, also where other settings are wrong; None for the built-in one, or where it is no TOML at all."""
+    text = env.get("GATEWAY_POLICY")
+    return text if isinstance(text, str) and is_toml(text) else None
+
+
 def _text(value: object) -> str | None:
     """A variable's text; wrangler.toml may also hold numbers and switches."""
     if isinstance(value, bool):
@@ -72,16 +85,17 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _store(values: dict[str, str], texts: Mapping[str, str | None], problems: list[Problem]) -> str | None:
+def _store(values: dict[str, str], bindings: set[str], problems: list[Problem]) -> str | None:
     """Take the binding's name out of the values: the core knows no bindings."""
     name = values.get("GATEWAY_STORE")
     if not name or name == "memory":
         return None
     del values["GATEWAY_STORE"]
-    if name in texts and texts[name] is None:
+    if name in bindings:
         return name
     wanted = "memory, or the name of a Durable Object binding, such as STATE; a Worker speaks to no Redis"
-    problems.append(Problem("GATEWAY_STORE", f"(secret, {len(name)} characters)", wanted))
+    read = shown(name) if name.isidentifier() else f"(secret, {len(name)} characters)"  # a Redis's URL is one
+    problems.append(Problem("GATEWAY_STORE", read, wanted))
     return None
 
 

@@ -79,16 +79,19 @@ class Isolate:
 
 def _made(values: Mapping[str, object], platform: Platform) -> Ready:
     """Assemble, or say every problem once and refuse all calls."""
+    problems: list[str] = []
+    edge = policy = None
     try:
-        edge = environment.read(values)
-        policy = read_policy(edge.settings.policy_text)
+        edge = environment.read(values, keeps_state=environment.is_namespace)
     except SettingsError as error:
-        for problem in error.problems:
-            platform.log(str(problem))
-        return Ready(_refusing)
+        problems += map(str, error.problems)
+    try:
+        policy = read_policy(environment.policy_text(values))
     except PolicyError as error:
-        for line in str(error).splitlines():
-            platform.log(f"GATEWAY_POLICY: {line}")
+        problems += (f"GATEWAY_POLICY: {line}" for line in str(error).splitlines())
+    if edge is None or policy is None:
+        for problem in problems:
+            platform.log(problem)
         return Ready(_refusing)
     for warning in edge.warnings:
         platform.log(warning)

@@ -14,11 +14,12 @@ from typing import Any
 from pyodide.ffi import JsException  # type: ignore[import-not-found]  # part of the platform
 from workers import DurableObject  # type: ignore[import-not-found]  # part of the platform
 
-from gateway.runtimes.cloudflare.platform import JsObject
+from gateway.runtimes.cloudflare.isolate_store import IsolateStore
+from gateway.runtimes.cloudflare.platform import JsObject, see_through
 from gateway.runtimes.durable_object import ObjectState
 from gateway.runtimes.durable_remote import DurableRemote
 from gateway.settings import Settings
-from gateway.store import SharedStore, Store
+from gateway.store import Store
 
 _MILLISECONDS = 1000
 
@@ -62,4 +63,5 @@ def open_store(namespace: JsObject, settings: Settings, log: Callable[[str], Non
     async def ask(message: str) -> str:
         return str(await namespace.getByName(settings.user_pool_id).ask(message))
 
-    return SharedStore(DurableRemote(ask, failures=(JsException,)), now=time.time, monotonic=time.monotonic, log=log)
+    remote = DurableRemote(ask, failures=(JsException,))
+    return IsolateStore(remote, now=time.time, monotonic=time.monotonic, log=log, spawn=see_through)

@@ -53,6 +53,13 @@ tell(async ({ gateway, password }) => {
   out.weaker = await raised(weaker.disableUser({ path: { username: "admin@example.com" } }), problem);
   out.password = await raised(stranger.signIn({ body: { ...path, password: "wrong" } }), problem);
   out.me = (await weaker.getMe()).username === (await weaker.getMe()).username;
+  let renewals = 0;
+  const { accessToken } = await signIn("readonly@example.com");
+  const own = createClient({ baseUrl: gateway, token: () => accessToken, onUnauthorized: () => Boolean((renewals += 1)) });
+  const mistaken = { body: { currentPassword: "wrong", newPassword: "An0ther-passw0rd!" } };
+  out.ownPassword = await raised(own.changeMyPassword(mistaken), problem);
+  out.notWritable = await raised(own.updateMe({ body: { attributes: { email_verified: true } } }), problem);
+  out.renewals = renewals;
   await weaker.signOut({ body: { everywhere: true } });
   out.signedOut = await raised(weaker.getMe(), problem);
   out.aborted = await raised(admin.listUsers({ signal: AbortSignal.abort() }), (error) => error.name);
