@@ -69,9 +69,8 @@ class Changes:
             cleared = await self._cleared(call, operation, grants, body, locks=False)
 
         try:
-            waited = await self._rooms.quotas.enter(operation, self._who(call), call.deadline, clear)
-            if waited > 0 or (cleared is not None and cleared.counts):  # decided after the waiting, from what is known
-                cleared = await self._cleared(call, operation, grants, body)
+            await self._rooms.quotas.enter(operation, self._who(call), call.deadline, clear)
+            cleared = await self._cleared(call, operation, grants, body)  # by what came with the turn, too
             return await self._send(call, operation, begun, cleared.body if cleared else body)
         except BaseException:
             if begun is not None and call.written is None:

@@ -40,7 +40,7 @@ class Lane:
     """One quota and the calls that wait for it.
 
     `line` holds callers in the order in which they are served, each with its calls; `called` the calls whose turn has
-    come, or nearly, in that order; `preparing` counts those of them, and of who need not wait, that are finding out.
+    come, or nearly, in that order; `preparing` has when those of them, and of who need not wait, began to find out.
     `open_at` is the first moment at which the store can have another turn, as far as this replica knows: from what it
     has asked for, and from the store's last refusal. `interval_seconds` lies between two turns of the quota,
     `pace_seconds` between two that this replica gets: others take turns too.
@@ -72,14 +72,15 @@ class Lane:
         self.soon = math.ceil((LONGEST_SLEEP_SECONDS + LEAD_SECONDS) / self.interval_seconds)  # to who has to prepare
         self.line: OrderedDict[str, deque[Waiter]] = OrderedDict()
         self.called: dict[Waiter, None] = {}
-        self.waiting = self.preparing = 0
+        self.waiting = 0
+        self.preparing: dict[object, float] = {}
         self.open_at = self.paused_until = -math.inf
         self.granted_at: float | None = None
 
     def free(self, now: float) -> bool:
         """Whether a call needs no place in the line: nobody waits, and there is a turn for it and those who prepare."""
         return (
-            not self.waiting and self.preparing < self.rate.turns and now >= self.open_at and now >= self.paused_until
+            not self.waiting and self.at_it(now) < self.rate.turns and now >= self.open_at and now >= self.paused_until
         )
 
     def ahead(self, waiter: Waiter, most: int) -> int:
@@ -106,14 +107,18 @@ class Lane:
     def wait_seconds(self, waiter: Waiter, now: float) -> float:
         """How long this waiter will probably wait from now on."""
         opens = max(now, self.open_at, self.paused_until)
-        return opens - now + (self.ahead(waiter, self.waiting) + self.preparing) * self.pace_seconds
+        return opens - now + (self.ahead(waiter, self.waiting) + self.at_it(now)) * self.pace_seconds
+
+    def at_it(self, now: float) -> int:
+        """How many prepare, but for those who take long: nobody waits for them."""
+        return sum(now - began < LEAD_SECONDS for began in self.preparing.values())
 
     def due(self, waiter: Waiter, now: float) -> float:
         """When its turn comes, if it is near. Who still has to find something out comes after those who are at it."""
         if waiter.prepare is None:
             places = self.ahead(waiter, self.near)
         else:
-            places = self.ahead(waiter, self.soon) + self.preparing
+            places = self.ahead(waiter, self.soon) + self.at_it(now)
         return max(now, self.open_at, self.paused_until) + places * self.interval_seconds
 
     def join(self, waiter: Waiter) -> None:

@@ -82,8 +82,7 @@ class Pipeline:
 
         async def decide(call: Call) -> Caller:
             caller = await admission.admitted(self._rooms, call, operation, explains=explains)
-            if (await self._read_body(call))[1]:
-                caller = await admission.admitted(self._rooms, call, operation, explains=explains, counts=False)
+            await ask.read_body()  # its inputs: these are GETs, and have no body that could be slow
             return caller
 
         return await self._own(ask, operation, decide)
@@ -159,7 +158,9 @@ class Pipeline:
         """The body, and whether it took so long that what was decided before it is old."""
         started = self._rooms.monotonic()
         body = await call.ask.read_body()
-        return body, self._rooms.monotonic() - started > _SLOW_BODY_SECONDS
+        now = self._rooms.monotonic()
+        call.deadline = now + self._rooms.timeout_seconds  # for what is asked again
+        return body, now - started > _SLOW_BODY_SECONDS
 
     async def _allowed(self, call: Call, operation: Operation, *, counts: bool = True) -> list[Grant]:
         """The roles that let the caller, as it is now, ask for the operation; `counts`: it takes a turn of its rate."""

@@ -87,14 +87,14 @@ class Quotas:
             if prepare is not None:
                 await prepare()
             return 0.0
-        started = self._monotonic()
-        if lane.free(started):
+        started = now = self._monotonic()
+        if lane.free(now):
             if prepare is not None:
-                await _prepared(lane, prepare)
-                prepare = None
-            if lane.free(self._monotonic()) and await self._ask(lane):
+                await _prepared(lane, prepare, now)
+                prepare, now = None, self._monotonic()
+            if lane.free(now) and await self._ask(lane):
                 return 0.0
-        until = started + min(self._max_wait_seconds, _WAITED * (deadline - started))
+        until = now + min(self._max_wait_seconds, _WAITED * (deadline - now))
         await self._wait(lane, Waiter(caller, until, prepare))
         return self._monotonic() - started
 
@@ -141,7 +141,7 @@ class Quotas:
             if waiter.prepare is None:
                 return await self._ask(lane)
             prepare, waiter.prepare = waiter.prepare, None
-            await _prepared(lane, prepare)
+            await _prepared(lane, prepare, self._monotonic())
             return False
         finally:
             waiter.busy = False
@@ -177,12 +177,13 @@ class Quotas:
         return lane
 
 
-async def _prepared(lane: Lane, prepare: Callable[[], Awaitable[None]]) -> None:
-    lane.preparing += 1
+async def _prepared(lane: Lane, prepare: Callable[[], Awaitable[None]], now: float) -> None:
+    mine = object()
+    lane.preparing[mine] = now
     try:
         await prepare()
     finally:
-        lane.preparing -= 1
+        del lane.preparing[mine]
 
 
 def _refusal(wait_seconds: float) -> RateExceeded:

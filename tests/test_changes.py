@@ -1,10 +1,14 @@
 """Changes through a whole gateway in memory: repeated, revoked, by a clock that is wrong."""
 
+import json
 from email.utils import formatdate
 from typing import Any
 
+import pytest
+
+from gateway.store import MemoryStore, Rate, Revocation
 from gateway.upstream import Answer, Request
-from tests.world import World, answer, operation_of, sub_of
+from tests.world import World, answer, everybody, operation_of, refusal, sub_of
 
 POLICY = """
 [roles.admin]
@@ -69,6 +73,83 @@ async def test_a_denied_change_takes_no_turn_of_cognitos_quota() -> None:
         assert (reply.status, world.reason) == (403, "self-lockout")
     assert (await world.call("AdminDisableUser", {"Username": "bob"}, world.token("admin"))).status == 200
     assert world.clock() == started, "it waited for a turn"
+
+
+RANKS = """
+[roles.admin]
+groups = ["admin"]
+allow = ["AdminDisableUser"]
+peers = true
+[roles.moderator]
+groups = ["moderator"]
+allow = ["AdminDisableUser"]
+"""
+
+
+class Groups:
+    """Who is in which group, as Cognito has it; and a store whose answers bring what another replica has done."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A gateway whose quota's next turn brings the news of `moved`, if there are any."""
+        self.members: dict[str, str] = {"boss": "admin"}
+        self.moved: dict[str, str] = {}
+        self.world = World(RANKS)
+        self.world.cognito.people = self._answer
+        take = MemoryStore.take
+
+        async def bringing(store: MemoryStore, key: str, rate: Rate, now: float) -> float:
+            if key.startswith("quota\nUserUpdate") and self.moved:
+                names = {*self.members, *self.moved}
+                self.members, self.moved = self.moved, {}
+                news = [Revocation("groups_changed", sub_of(name), self.world.clock()) for name in sorted(names)]
+                await store.revoke(news)
+            return await take(store, key, rate, now)
+
+        monkeypatch.setattr(MemoryStore, "take", bringing)
+
+    async def disables_bob(self, caller: str, group: str, **headers: str) -> tuple[int, str]:
+        """What becomes of it, and why."""
+        token = self.world.token(group, sub=sub_of(caller), username=caller)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        reply = await self.world.call("AdminDisableUser", {"Username": "bob"}, token, headers=named)
+        return reply.status, self.world.reason
+
+    def _answer(self, request: Request) -> Answer:
+        operation, body = operation_of(request), json.loads(request.body)
+        if operation == "AdminListGroupsForUser":
+            ranks = {"admin": 0, "moderator": 1}
+            group = self.members.get(body["Username"])
+            return answer({"Groups": [{"GroupName": group, "Precedence": ranks[group]}] if group else []})
+        if operation == "ListUsersInGroup":
+            named = [name for name, group in self.members.items() if group == body["GroupName"]]
+            return answer({"Users": [{"Username": name, "Enabled": True, "UserStatus": "CONFIRMED"} for name in named]})
+        return everybody(request)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_target_that_was_promoted_meanwhile_is_judged_as_what_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+    waits: bool,  # noqa: FBT001 - a case
+) -> None:
+    """R-12: what the turn's own exchange brings of another replica's changes, or what came while it waited, counts."""
+    groups = Groups(monkeypatch)
+    assert await groups.disables_bob("mod", "moderator", x_gateway_dry_run="true") == (200, "None")
+    if waits:  # Cognito throttles another's change, and the lane pauses
+        groups.world.cognito.script = lambda _request: refusal("TooManyRequestsException")
+        await groups.world.call("AdminDisableUser", {"Username": "ida"}, groups.world.token("admin"))
+        groups.world.cognito.requests.clear()
+    groups.moved = {"bob": "admin", "boss": "admin"}
+    assert await groups.disables_bob("mod", "moderator") == (403, "rank")
+    assert groups.world.cognito.requests == []
+
+
+async def test_nor_is_who_became_the_last_admin_meanwhile_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-12: the last admin is whoever is it when the deed is done."""
+    groups = Groups(monkeypatch)
+    assert await groups.disables_bob("root", "admin", x_gateway_dry_run="true") == (200, "None")
+    groups.moved = {"bob": "admin"}
+    assert await groups.disables_bob("root", "admin") == (403, "last-admin")
+    assert groups.world.cognito.requests == []
 
 
 async def test_tokens_and_seeds_are_never_kept() -> None:

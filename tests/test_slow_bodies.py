@@ -131,3 +131,16 @@ async def test_no_credentials_for_a_role_that_was_taken_away_meanwhile() -> None
     world.meanwhile = taken_away
     reply = await world.rest("POST", PATH, {"idToken": world.mint.id([], sub=SUB, iat=now + 3, auth_time=now)}, bearer)
     assert (reply.status, world.reason, aws.forms) == (401, "revoked", [])
+
+
+@pytest.mark.parametrize("seconds", [14.9, 19.0])
+async def test_an_honest_slow_caller_has_all_the_time_for_what_is_asked_again(seconds: float) -> None:
+    """R-20: the time that the caller took is not the upstream's: Cognito is asked with a whole deadline."""
+    world, token = world_of()
+
+    async def slow() -> None:
+        world.clock.tick(seconds)
+
+    world.meanwhile = slow
+    assert (await world.call("ListUsers", {}, token)).status == 200
+    assert min(world.cognito.timeouts) > 10  # seconds

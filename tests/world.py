@@ -95,12 +95,14 @@ class Cognito:
     people: Script | None = everybody
     requests: list[Request] = field(default_factory=list)
     guarded: list[Request] = field(default_factory=list)
+    timeouts: list[float] = field(default_factory=list)  # how long each exchange might take, in seconds
 
     async def __call__(
         self, request: Request, *, timeout_seconds: float, max_answer_bytes: int = MAX_ANSWER_BYTES
     ) -> Answer:
         """One exchange."""
-        del timeout_seconds, max_answer_bytes
+        del max_answer_bytes
+        self.timeouts.append(timeout_seconds)
         if self.people is not None and " guards " in dict(request.headers).get("User-Agent", ""):
             self.guarded.append(request)
             return self.people(request)

@@ -196,7 +196,7 @@ class Container:
         if self._watched is not None:
             behind.append(asyncio.create_task(self._watched.watch()))
         if self._shared is not None:
-            behind.append(asyncio.create_task(heartbeat.beat(self._shared)))
+            behind.append(asyncio.create_task(heartbeat.beat(self._shared, log)))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in behind:

@@ -120,11 +120,12 @@ class Framing(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header, or a trailer: that one goes nowhere, since nobody asked for it and the decision is made."""
-        name, value = name.lower(), value.rstrip(b" \t")  # llhttp drops white space before a value only
+        name, given = name.lower(), value
+        value = given.rstrip(b" \t")  # llhttp drops white space before a value only
         headers = self.headers
         headers.append((name, value))
         if name in _WATCHED or len(headers) > self.max_headers:
-            self._watch(name, value)
+            self._watch(name, given if name == b"transfer-encoding" and b"\t" in given else value)
 
     def _watch(self, name: bytes, value: bytes) -> None:
         if len(self.headers) > self.max_headers:

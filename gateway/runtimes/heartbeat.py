@@ -9,16 +9,20 @@ Source: docs/decisions/0007-store.md.
 import asyncio
 from collections.abc import Callable
 
+from gateway.errors import place
 from gateway.store import SharedStore, pass_on
 
 BEAT_SECONDS = 1.0
 LAST_SECONDS = 2.0
 
 
-async def beat(store: SharedStore) -> None:
-    """Ask every `BEAT_SECONDS`, without end."""
+async def beat(store: SharedStore, log: Callable[[str], None]) -> None:
+    """Ask every `BEAT_SECONDS`, without end. A defect is told, and the next beat comes all the same."""
     while True:
-        await store.refresh()
+        try:
+            await store.refresh()
+        except Exception as error:  # noqa: BLE001 - whatever it is, an idle replica must go on hearing
+            log(f"defect in the heartbeat: {type(error).__name__} at {place(error)}")
         await asyncio.sleep(BEAT_SECONDS)
 
 

@@ -35,7 +35,7 @@ async def store(url: str, log: list[str]) -> AsyncIterator[SharedStore]:
 async def idle(url: str, log: list[str] | None = None) -> AsyncIterator[SharedStore]:
     """A replica that serves and has no callers."""
     async with store(url, [] if log is None else log) as found:
-        beating = asyncio.create_task(heartbeat.beat(found))
+        beating = asyncio.create_task(heartbeat.beat(found, [].append if log is None else log.append))
         try:
             await eventually(lambda: found._epoch != "")
             yield found
@@ -79,6 +79,26 @@ async def test_idle_replicas_tell_an_emptied_redis_what_they_know(tmp_path: path
             server.ask("FLUSHALL")
             async with idle(server.url) as newcomer:
                 await eventually(lambda: newcomer.revocations.refuses(ann))
+
+
+async def test_a_defect_stops_no_heart() -> None:
+    """Whatever goes wrong once is told by its kind, and the next beat comes."""
+    beats, log = 0, list[str]()
+
+    class Odd(SharedStore):
+        async def refresh(self) -> None:
+            nonlocal beats
+            beats += 1
+            raise ValueError("what nobody thought of")
+
+    remote = RedisRemote("redis://127.0.0.1:1", POOL_ID)
+    odd = Odd(remote, now=time.time, monotonic=time.monotonic, log=log.append)
+    beating = asyncio.create_task(heartbeat.beat(odd, log.append))
+    await eventually(lambda: beats > 2)
+    beating.cancel()
+    assert all(line.startswith("defect in the heartbeat: ValueError at ") for line in log)
+    await asyncio.wait([beating])
+    await remote.close()
 
 
 async def test_what_is_owed_is_passed_on_before_the_end(tmp_path: pathlib.Path) -> None:
