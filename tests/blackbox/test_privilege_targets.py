@@ -12,6 +12,8 @@ from tests.blackbox.gateways import Gateway
 from tests.guards.playing import play
 from tests.guards.pool import BOB_SUB, MODERATOR_SUB, READS, ROOT_SUB, Person, Pool, body_of, small_pool
 
+pytestmark = pytest.mark.slow
+
 OPERATIONS = sorted(each.name for each in catalogue().by_name.values() if targets.changes_a_user(each))
 ROLE = f"""
 allow = {json.dumps([*OPERATIONS, "DeleteGroup"])}

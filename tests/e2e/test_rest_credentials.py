@@ -23,6 +23,8 @@ from gateway.emulator.server import Emulator
 from tests.e2e.conftest import PASSWORD, Serve
 from tests.e2e.test_aws_cli import AWS
 
+pytestmark = pytest.mark.slow
+
 REPORTS = "arn:aws:iam::123456789012:role/Reports"
 POLICY = f"""
 [roles.admin]

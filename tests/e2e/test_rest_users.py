@@ -15,6 +15,8 @@ from gateway.cli.dev import permissions, settings_for
 from gateway.emulator import server as emulator_server
 from tests.e2e.conftest import PASSWORD, Serve
 
+pytestmark = pytest.mark.slow
+
 POLICY = """
 [roles.admin]
 groups = ["admin"]

@@ -264,7 +264,7 @@ async def test_a_failing_application_is_answered_in_the_shape_of_its_path(caplog
         pytest.param(request("/", "Content-Length: 1000000000000000"), 400, id="a CL of a petabyte"),
         pytest.param(request("/", "Content-Length: 99999999999999999999"), 400, id="a CL beyond 2^64"),
         pytest.param(request("/", "Transfer-Encoding: gzip, chunked"), 400, id="TE gzip, chunked"),
-        pytest.param(request("/", "Transfer-Encoding:\tchunked\t"), 400, id="TE with a tab, which llhttp does not know"),
+        pytest.param(request("/", "Transfer-Encoding:\tchunked\t"), 400, id="TE and a tab, unknown to llhttp"),
         pytest.param(request("/", "Transfer-Encoding: identity"), 400, id="TE identity"),
         pytest.param(request("/", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), 400, id="TE twice"),
         pytest.param(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, id="TE in HTTP/1.0"),

@@ -20,6 +20,8 @@ from tests.runtimes.redis_replicas import (
 )
 from tests.store.fake_remote import kept
 
+pytestmark = pytest.mark.slow
+
 NO_RATE = Rate(1, 1.0)
 
 

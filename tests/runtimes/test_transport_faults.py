@@ -37,7 +37,7 @@ from tests.runtimes.faulty import (
     silent,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 anyio_backend = both_loops
 
 
