@@ -34,8 +34,9 @@ async def store(url: str, log: list[str]) -> AsyncIterator[SharedStore]:
 @contextlib.asynccontextmanager
 async def idle(url: str, log: list[str] | None = None) -> AsyncIterator[SharedStore]:
     """A replica that serves and has no callers."""
-    async with store(url, [] if log is None else log) as found:
-        beating = asyncio.create_task(heartbeat.beat(found, [].append if log is None else log.append))
+    told = list[str]() if log is None else log
+    async with store(url, told) as found:
+        beating = asyncio.create_task(heartbeat.beat(found, told.append))
         try:
             await eventually(lambda: found._epoch != "")
             yield found
