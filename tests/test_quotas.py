@@ -1,199 +1,31 @@
 """Cognito's own quotas: paced, fair, and honest about what cannot be had. Time passes only where the tests say so."""
 
 import asyncio
-import bisect
-import heapq
-import itertools
-import math
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import RateExceeded, Unavailable
-from gateway.operations import Operation, catalogue
+from gateway.errors import Unavailable
+from gateway.operations import Operation
 from gateway.quotas import CATEGORIES, PER_OPERATION, Quotas
 from gateway.store import MemoryStore, Rate
-
-OPERATIONS = catalogue().by_name
-DISABLE = OPERATIONS["AdminDisableUser"]
-ENABLE = OPERATIONS["AdminEnableUser"]
-GET = OPERATIONS["AdminGetUser"]
-UPDATES = CATEGORIES["UserUpdate"]
-TURNS_PER_SECOND = 0.75 * UPDATES
-FOREVER = math.inf
-
-
-class Nap:
-    """What a sleeping task gives to the clock."""
-
-    def __init__(self, seconds: float) -> None:
-        """`seconds` long."""
-        self.seconds = seconds
-
-    def __await__(self) -> Generator["Nap", None, None]:
-        """Hand itself to the clock."""
-        yield self
-
-
-@dataclass(eq=False)
-class Task:
-    """One call under way, and how it ended."""
-
-    work: Coroutine[Any, Any, float]
-    name: str
-    started: float
-    ended: float | None = None
-    waited: float | None = None
-    error: BaseException | None = None
-    looks: int = 0
-
-    @property
-    def took(self) -> float:
-        """The seconds from start to end."""
-        assert self.ended is not None, "it is left behind"
-        return self.ended - self.started
-
-
-class Clock:
-    """An event loop in which time jumps to whoever wakes next; the same order on every run."""
-
-    def __init__(self) -> None:
-        """Nobody sleeps."""
-        self.now = 1000.0
-        self.tasks: list[Task] = []
-        self._due: list[tuple[float, int, Callable[[], object]]] = []
-        self._count = itertools.count()
-
-    def monotonic(self) -> float:
-        """Seconds."""
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        """Wake up after so long."""
-        assert seconds > 0, "a busy loop"
-        await Nap(seconds)
-
-    def at(self, seconds: float, act: Callable[[], object]) -> None:
-        """Do something so long from now."""
-        heapq.heappush(self._due, (self.now + seconds, next(self._count), act))
-
-    def start(self, work: Coroutine[Any, Any, float], name: str = "") -> Task:
-        """Begin a task at once, as far as it goes without sleeping."""
-        task = Task(work, name, self.now)
-        self.tasks.append(task)
-        self._step(task, None)
-        return task
-
-    def cancel(self, task: Task) -> None:
-        """The caller of this task hung up."""
-        self._step(task, asyncio.CancelledError())
-
-    def run(self) -> None:
-        """Let time pass until nobody sleeps any more."""
-        while self._due:
-            self.now, _, act = heapq.heappop(self._due)
-            act()
-
-    def _step(self, task: Task, error: BaseException | None) -> None:
-        if task.ended is not None:
-            return
-        task.looks += 1
-        try:
-            nap = task.work.send(None) if error is None else task.work.throw(error)
-        except StopIteration as stop:
-            task.ended, task.waited = self.now, stop.value
-        except (RateExceeded, Unavailable, asyncio.CancelledError) as raised:
-            task.ended, task.error = self.now, raised
-        else:
-            self.at(nap.seconds, lambda: self._step(task, None))
-
-
-class Watched(MemoryStore):
-    """A store that remembers who took when, and may be as slow as a network."""
-
-    def __init__(self, clock: Clock, *, delays: Iterable[float] = ()) -> None:
-        """Each ask takes one of `delays` to arrive and the next of them to come back, in seconds."""
-        super().__init__()
-        self.clock = clock
-        self.delays = itertools.cycle(delays) if delays else None
-        self.granted: dict[str, list[float]] = {}
-        self.asked = 0
-
-    async def take(self, key: str, rate: Rate, now: float) -> float:
-        """See `Store.take`."""
-        self.asked += 1
-        if self.delays is not None:
-            await self.clock.sleep(next(self.delays))
-        wait = await super().take(key, rate, max(now, self.clock.now))
-        if wait == 0.0:
-            self.granted.setdefault(key, []).append(self.clock.now)
-        if self.delays is not None:
-            await self.clock.sleep(next(self.delays))
-        return wait
-
-
-@dataclass
-class Scene:
-    """One store and its replicas."""
-
-    clock: Clock = field(default_factory=Clock)
-    store: Watched = field(init=False)
-
-    def __post_init__(self) -> None:
-        """A store at hand."""
-        self.store = Watched(self.clock)
-
-    def replica(self, **overrides: int) -> Quotas:
-        """A gateway of its own on the store."""
-        return Quotas(self.store, overrides=overrides, monotonic=self.clock.monotonic, sleep=self.clock.sleep)
-
-    def call(
-        self,
-        quotas: Quotas,
-        caller: str,
-        operation: Operation = DISABLE,
-        *,
-        patience: float = FOREVER,
-        prepare: Callable[[], Awaitable[None]] | None = None,
-    ) -> Task:
-        """Somebody calls now, and has so many seconds."""
-        return self.clock.start(quotas.enter(operation, caller, self.clock.now + patience, prepare), caller)
-
-    @property
-    def served(self) -> list[Task]:
-        """The calls that had their turn, in the order of it."""
-        found = [task for task in self.clock.tasks if task.waited is not None]
-        return sorted(found, key=lambda task: task.ended or 0)
-
-    @property
-    def refused(self) -> list[Task]:
-        """The calls that were told to come back."""
-        return [task for task in self.clock.tasks if isinstance(task.error, RateExceeded)]
-
-
-def told(task: Task) -> int:
-    """When a refused call was told to come back, in seconds."""
-    assert isinstance(task.error, RateExceeded)
-    assert task.error.reason == "quota"
-    return task.error.retry_after_seconds or 0
-
-
-def most_in_a_second(moments: list[float]) -> int:
-    """The most of these within any second, both ends counted."""
-    return max((bisect.bisect_right(moments, start + 1.0) - index for index, start in enumerate(moments)), default=0)
-
-
-def nobody_is_left(quotas: Quotas) -> bool:
-    """Whether no place in any line is taken."""
-    return all(
-        not lane.line and not lane.called and not lane.preparing and lane.waiting == 0
-        for lane in quotas._lanes.values()
-    )
+from tests.quota_scene import (
+    DISABLE,
+    ENABLE,
+    FOREVER,
+    GET,
+    OPERATIONS,
+    TURNS_PER_SECOND,
+    UPDATES,
+    Scene,
+    Task,
+    Watched,
+    most_in_a_second,
+    nobody_is_left,
+    told,
+)
 
 
 def test_every_category_of_the_catalogue_has_its_quota() -> None:
@@ -238,106 +70,6 @@ def test_of_500_calls_at_once_those_in_time_are_served_and_the_rest_is_told_at_o
     assert max(task.took for task in scene.served) <= 5.0
     assert most_in_a_second(scene.store.granted["quota\nUserUpdate"]) <= 0.9 * UPDATES
     assert nobody_is_left(quotas)
-
-
-@pytest.mark.parametrize("callers", [1, 50, 500])
-@pytest.mark.parametrize("slowest_seconds", [0.0, 0.05, 0.3, 0.9])
-def test_what_has_to_be_found_out_first_lets_no_calls_go_off_together(slowest_seconds: float, callers: int) -> None:
-    """R-22: the guards' reads, fast or slow, come before the turn: Cognito sees the turns' own even pace.
-
-    Only who is served reads, and some two dozen others; and no turn is lost by it.
-    """
-    scene, network, begun = Scene(), random.Random(7), 0  # noqa: S311 - delays are no secrets
-    quotas = scene.replica()
-
-    async def read() -> None:
-        nonlocal begun
-        begun += 1
-        if slowest_seconds:
-            await scene.clock.sleep(network.uniform(slowest_seconds / 4, slowest_seconds))
-
-    for number in range(500):
-        scene.call(quotas, f"caller-{number % callers}", prepare=read)
-    scene.clock.run()
-    assert len(scene.served) == pytest.approx(5 * TURNS_PER_SECOND, abs=7 + slowest_seconds * TURNS_PER_SECOND)
-    assert most_in_a_second([task.ended or 0 for task in scene.served]) <= 0.9 * UPDATES
-    assert len(scene.served) <= begun <= len(scene.served) + 30
-    assert max(task.took for task in scene.clock.tasks) <= 5.0 + slowest_seconds
-    assert nobody_is_left(quotas)
-
-
-@pytest.mark.parametrize("seconds", [1.5, 2.5, 4.0])
-def test_slow_reads_make_no_quota_smaller(seconds: float) -> None:
-    """R-22: below the quota nobody hears 429, however long the guards' reads take; each just takes that long."""
-    scene, network = Scene(), random.Random(3)  # noqa: S311 - delays are no secrets
-    quotas = scene.replica()
-
-    async def read() -> None:
-        await scene.clock.sleep(network.uniform(0.8 * seconds, 1.2 * seconds))
-
-    for number in range(240):
-        scene.clock.at(number / 12, lambda: scene.call(quotas, "ann", prepare=read, patience=15.0))
-    scene.clock.run()
-    assert not scene.refused
-    assert max(task.took for task in scene.served) <= 1.2 * seconds + 2.0
-    assert nobody_is_left(quotas)
-
-
-def test_a_caller_whose_reads_take_long_holds_up_nobody() -> None:
-    """R-22: another's call goes on, though dozens before it are still finding out."""
-    scene = Scene()
-    quotas = scene.replica()
-
-    async def read_for_long() -> None:
-        await scene.clock.sleep(4.0)
-
-    async def read() -> None:
-        pass
-
-    for _ in range(60):
-        scene.call(quotas, "ann", prepare=read_for_long)
-    late: list[Task] = []
-    for number in range(8):
-        scene.clock.at(1.5 + number / 2, lambda: late.append(scene.call(quotas, "bea", prepare=read)))
-    scene.clock.run()
-    assert not any(task.error for task in late)
-    assert max(task.took for task in late) <= 1.5
-
-
-def test_who_has_prepared_overtakes_nobody_in_the_line() -> None:
-    """Who needed no place when it came asks the store like all others once there is a line: in its turn, once."""
-    scene = Scene()
-    quotas = scene.replica(UserUpdate=6)
-
-    def reading(seconds: float) -> Callable[[], Awaitable[None]]:
-        async def read() -> None:
-            await scene.clock.sleep(seconds)
-
-        return read
-
-    for seconds in (0.6, 0.05, 0.05, 0.05, 0.05):
-        scene.call(quotas, f"after {seconds}", prepare=reading(seconds))
-    scene.clock.run()
-    assert [task.name for task in scene.served][-1] == "after 0.6"
-    assert scene.store.asked == len(scene.served) == 5
-    assert nobody_is_left(quotas)
-
-
-def test_who_is_refused_meanwhile_takes_no_turn() -> None:
-    """A change that the guards deny costs the others nothing."""
-    scene = Scene()
-    quotas = scene.replica()
-
-    async def denied() -> None:
-        await scene.clock.sleep(0.05)
-        raise Unavailable("guards")
-
-    tasks = [scene.call(quotas, "ann", prepare=denied) for _ in range(80)]
-    scene.clock.run()
-    assert {str(task.error) for task in tasks} == {str(Unavailable("guards"))}
-    assert "quota\nUserUpdate" not in scene.store.granted
-    assert nobody_is_left(quotas)
-    assert scene.call(quotas, "ann").waited == 0.0
 
 
 def test_waiting_leaves_time_for_sending() -> None:

@@ -18,7 +18,7 @@ from gateway.cli.findings import Finding, failed, no_answer, ok, skipped, warnin
 from gateway.errors import UpstreamError
 from gateway.policy import Policy
 from gateway.policy_file import PolicyError
-from gateway.runtimes import container
+from gateway.runtimes import bounded_file, container
 from gateway.runtimes.audit_opening import OPEN_TO_OTHERS
 from gateway.runtimes.audit_reading import Growing, ReadingError
 from gateway.runtimes.audit_sinks import for_worker
@@ -57,7 +57,7 @@ _STORE_ADVICE = MappingProxyType(
 def read(values: Mapping[str, str]) -> tuple[Settings | None, Policy | None, list[Finding]]:
     """The settings and the policy, None for what has problems; and what is to be said of both."""
     try:
-        settings = load(values.get, lambda path: pathlib.Path(path).read_text(encoding="utf-8"), names=values)
+        settings = load(values.get, bounded_file.text, names=values)
     except SettingsError as error:
         found = [failed("settings", str(problem), _remedy(problem, values)) for problem in error.problems]
         remedy = found[-1].remedy or "docs/settings.md and .env.example list all settings"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.cli.audit_lines import printable
-from gateway.runtimes import environments, wrangler
+from gateway.runtimes import bounded_file, environments, wrangler
 from gateway.settings import SettingsError, load
 from gateway.settings.setting import Setting
 from gateway.settings.table import SETTINGS
@@ -140,7 +140,7 @@ def chosen(values: Mapping[str, str]) -> dict[str, str]:
 
     """
     try:
-        load(values.get, _text_of, names=())
+        load(values.get, bounded_file.text, names=())
         problems = []
     except SettingsError as error:
         problems = error.problems
@@ -209,13 +209,9 @@ def _parts(secrets: Mapping[str, str]) -> set[str]:
 def _value(values: Mapping[str, str], name: str) -> str:
     text = values.get(name)
     if text is None:
-        text = _text_of(values[f"{name}_FILE"])
+        text = bounded_file.text(values[f"{name}_FILE"])
         text = text.removesuffix("\r\n" if text.endswith("\r\n") else "\n")
     return text
-
-
-def _text_of(path: str) -> str:
-    return pathlib.Path(path).read_text(encoding="utf-8")
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from gateway.cli import main
 from gateway.runtimes import bounded_file
 
 Read = Callable[[str], str]
@@ -88,3 +89,21 @@ def test_a_long_file_and_one_of_other_bytes_are_errors(read: Read, tmp_path: pat
     path.write_bytes(b"\xff")
     with pytest.raises(ValueError, match="utf-8"):
         read(str(path))
+
+
+@pytest.mark.parametrize("command", [["check"], ["keys", "push", "--dry-run"]])
+def test_no_command_waits_for_a_pipe_that_nobody_writes_to(
+    command: list[str],
+    pipe: pathlib.Path,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What an operator runs before a deployment says which file is the trouble, and ends."""
+    (tmp_path / "env").write_text(
+        f"COGNITO_USER_POOL_ID=us-east-1_EXAMPLE\nCOGNITO_CLIENT_IDS=a\nAWS_CREDENTIALS_FILE={pipe}\n"
+    )
+    monkeypatch.setattr(bounded_file, "WAIT_SECONDS", 0.05)
+    assert main([*command, "--env-file", str(tmp_path / "env")]) != 0
+    told = capsys.readouterr()
+    assert "AWS_CREDENTIALS" in told.out + told.err
